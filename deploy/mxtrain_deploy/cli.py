@@ -1,1 +1,126 @@
-"""The command line `mxtrain`."""
+"""The command line: `mxtrain launch`, `server`, `scheduler`, `run`.
+
+A command only reads its arguments and returns what is to be done; that then runs outside the argument parser, so that
+an interrupt or an exit code means what it means in any Python program. What is heavy is imported only by the command
+that needs it.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+Action = Callable[[], int]
+
+_ANY_WORDS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("mxtrain"), prog_name="mxtrain")
+def cli() -> None:
+    """Distributed training with a parameter-server KVStore."""
+
+
+@cli.command("launch", context_settings=_ANY_WORDS)
+@click.option("-n", "--num-workers", type=click.IntRange(min=1), required=True, help="How many workers run COMMAND.")
+@click.option(
+    "-s", "--num-servers", type=click.IntRange(min=0), help="How many servers; as many as workers if left out."
+)
+@click.option("--launcher", type=click.Choice(["local", "ssh"]), default="local", show_default=True)
+@click.option("-H", "--hostfile", type=click.Path(), help="For ssh: a file with one host or host:port a line.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The scheduler's port; a free one if left out.")
+@click.option("--root-uri", help="The scheduler's address; 127.0.0.1, or for ssh the one that the first host reaches.")
+@click.option("--env", multiple=True, metavar="NAME[=VALUE]", help="A variable for every process; may be repeated.")
+@click.option("--env-server", multiple=True, metavar="NAME[=VALUE]", help="A variable for the servers.")
+@click.option("--env-worker", multiple=True, metavar="NAME[=VALUE]", help="A variable for the workers.")
+@click.option("--sync-dst-dir", metavar="DIR", help="For ssh: copy the working directory to DIR on each host first.")
+@click.option("--remote-python", metavar="PATH", help="For ssh: the interpreter there; by default this one's path.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def launch_command(num_servers: int | None, remote_python: str | None, **options: Any) -> Action:
+    """Start a scheduler, servers and workers, watch them, and end them together.
+
+    COMMAND is what each worker runs; a name that ends in .py is run by this Python. Every line of output carries the
+    role and rank of its process. When one process dies, the job ends with a message that names it, and its exit code.
+    """
+
+    def action() -> int:
+        from mxtrain_deploy.launch import LaunchOptions, launch
+
+        servers = options["num_workers"] if num_servers is None else num_servers
+        return launch(LaunchOptions(num_servers=servers, remote_python=remote_python or sys.executable, **options))
+
+    return action
+
+
+def _role_options(command: Callable[..., Action]) -> Callable[..., Action]:
+    """What a server and a scheduler need to know of their job; each has its DMLC variable."""
+    for name, kind, text in (
+        ("num-server", click.IntRange(min=1), "How many servers the job has."),
+        ("num-worker", click.IntRange(min=1), "How many workers the job has."),
+        ("ps-root-port", click.IntRange(1, 65535), "The scheduler's port."),
+        ("ps-root-uri", click.STRING, "The scheduler's address."),
+    ):
+        variable = "DMLC_" + name.upper().replace("-", "_")
+        command = click.option(f"--{name}", type=kind, envvar=variable, required=True, show_envvar=True, help=text)(
+            command
+        )
+    return command
+
+
+@cli.command("server")
+@_role_options
+def server_command(**place: object) -> Action:
+    """Serve parameters until the job ends."""
+    return lambda: _serve("server", place)
+
+
+@cli.command("scheduler")
+@_role_options
+def scheduler_command(**place: object) -> Action:
+    """Coordinate servers and workers until the job ends."""
+    return lambda: _serve("scheduler", place)
+
+
+def _serve(role: str, place: dict[str, object]) -> int:
+    from mxtrain_server.main import serve_role
+
+    os.environ.update({"DMLC_" + name.upper(): str(value) for name, value in place.items()}, DMLC_ROLE=role)
+    return serve_role(role)
+
+
+@cli.command("run", context_settings=_ANY_WORDS)
+@click.argument("script", type=click.Path())
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def run_command(script: str, args: tuple[str, ...]) -> Action:
+    """Run SCRIPT as `python SCRIPT ARGS` would, with `import mxnet` giving mxtrain."""
+
+    def action() -> int:
+        from mxtrain_deploy.script import run_script
+
+        return run_script(script, args)
+
+    return action
+
+
+def main() -> None:
+    """Read the arguments, do what they say, and exit with its code."""
+    # `python -m` names the program after the file; the prefix of messages stays the same in both ways of starting.
+    try:
+        action = cli.main(prog_name="mxtrain", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    sys.exit(_perform(action) if callable(action) else action)
+
+
+def _perform(action: Action) -> int:
+    from mxtrain_deploy.job import LaunchError
+
+    try:
+        return action()
+    except LaunchError as error:
+        click.echo(f"mxtrain: {error}", err=True)
+        return 2

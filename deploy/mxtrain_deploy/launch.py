@@ -1,0 +1,165 @@
+"""Starts a job as its options say and watches it to its end."""
+
+import os
+import secrets
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from mxtrain_deploy.hosts import Host, copy_directory, free_port, is_loopback, own_address, read_hosts
+from mxtrain_deploy.job import Job, LaunchError, Task, make_tasks, parse_assignments
+from mxtrain_deploy.output import Screen
+from mxtrain_deploy.processes import LocalProcess, RemoteProcess, TaskProcess
+from mxtrain_deploy.supervisor import Supervisor
+
+LOOPBACK = "127.0.0.1"
+_KEY_BYTES = 32
+# Variables of this environment that go to other hosts without being asked for.
+_PASSED_PREFIXES = ("MXNET_", "MXTRAIN_", "PS_", "OMP_", "DMLC_PS_", "DMLC_INTERFACE")
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """What a user asks of the launcher; see `mxtrain launch --help`."""
+
+    command: tuple[str, ...]
+    num_workers: int
+    num_servers: int
+    launcher: Literal["local", "ssh"] = "local"
+    hostfile: str | None = None
+    root_uri: str | None = None
+    port: int | None = None
+    env: Sequence[str] = ()
+    env_server: Sequence[str] = ()
+    env_worker: Sequence[str] = ()
+    sync_dst_dir: str | None = None
+    remote_python: str = field(default=sys.executable)
+
+
+def launch(options: LaunchOptions) -> int:
+    """Run the job to its end; return the exit code (see `Supervisor.run`).
+
+    Raises:
+        LaunchError: the job cannot be started as asked.
+    """
+    _check(options)
+    starters = _local_starters(options) if options.launcher == "local" else _ssh_starters(options)
+    screen = Screen(sys.stdout.buffer, sys.stderr.buffer)
+    return Supervisor(screen).run(starters)
+
+
+def _check(options: LaunchOptions) -> None:
+    if options.num_workers < 1:
+        raise LaunchError(f"-n: expected at least 1 worker. Received: {options.num_workers}.")
+    if options.num_servers < 0:
+        raise LaunchError(f"-s: expected 0 or more servers. Received: {options.num_servers}.")
+    if not options.command:
+        raise LaunchError("Expected the workers' command after the options. Received: nothing.")
+    if options.launcher == "ssh" and options.hostfile is None:
+        raise LaunchError("--launcher ssh: expected a host file (-H FILE, one host a line). Received: none.")
+
+
+def _make_job(options: LaunchOptions, root_uri: str) -> Job:
+    return Job(
+        command=options.command,
+        num_workers=options.num_workers,
+        num_servers=options.num_servers,
+        root_uri=root_uri,
+        root_port=options.port or free_port(root_uri),
+        cluster=options.launcher,
+        cluster_key=secrets.token_hex(_KEY_BYTES),
+        env=parse_assignments(tuple(options.env), "--env"),
+        env_server=parse_assignments(tuple(options.env_server), "--env-server"),
+        env_worker=parse_assignments(tuple(options.env_worker), "--env-worker"),
+    )
+
+
+def _local_starters(options: LaunchOptions) -> list[Callable[[], TaskProcess]]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    options = replace(options, command=_with_interpreter(options.command, sys.executable))
+    _check_program(options.command[0], path)
+    job = _make_job(options, options.root_uri or LOOPBACK)
+    env = {**_inherited_environment(), "PATH": path, "DMLC_NODE_HOST": job.root_uri}
+    return [
+        partial(LocalProcess, task, {**_share_of_cores(task.role, job.num_workers), **env}) for task in make_tasks(job)
+    ]
+
+
+def _with_interpreter(command: tuple[str, ...], python: str) -> tuple[str, ...]:
+    """Let a script's name stand for `python SCRIPT`."""
+    return (python, *command) if command[0].endswith(".py") else command
+
+
+def _check_program(name: str, path: str) -> None:
+    """Find the program before anything is started.
+
+    Raises:
+        LaunchError: there is no such program.
+    """
+    if shutil.which(name, path=path) is None:
+        raise LaunchError(f"The workers' command {name!r} was not found on PATH or may not be executed.")
+
+
+def _inherited_environment() -> dict[str, str]:
+    """This environment, without another job's place in it, and with output that arrives when it is printed."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DMLC_") or _is_passed(name)}
+    env.setdefault("PYTHONUNBUFFERED", "1")
+    if sys.stderr.isatty():
+        # A progress bar of a worker finds no terminal to ask for its width.
+        env.setdefault("COLUMNS", str(shutil.get_terminal_size().columns - len("[worker 00] ")))
+    return env
+
+
+def _is_passed(name: str) -> bool:
+    return name.startswith(_PASSED_PREFIXES)
+
+
+def _share_of_cores(role: str, num_workers: int) -> dict[str, str]:
+    """Threads for each process of one machine, so that the workers' matrix products do not fight for cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, cores // num_workers) if role == "worker" else 1
+    return {"OMP_NUM_THREADS": str(threads)}
+
+
+def _ssh_starters(options: LaunchOptions) -> list[Callable[[], TaskProcess]]:
+    """The scheduler here; servers, then workers, on the hosts in turn."""
+    hosts = read_hosts(str(options.hostfile))
+    options = replace(options, command=_with_interpreter(options.command, options.remote_python))
+    job = _make_job(options, options.root_uri or _address_for(hosts))
+    directory = options.sync_dst_dir or os.getcwd()
+    if options.sync_dst_dir:
+        for host in dict.fromkeys(hosts):
+            copy_directory(host, os.getcwd(), options.sync_dst_dir)
+    passed = {name: value for name, value in os.environ.items() if _is_passed(name)}
+    job = replace(job, env={"PYTHONUNBUFFERED": "1", **passed, **job.env})
+    return _place(make_tasks(job, options.remote_python), hosts, job, directory, options.remote_python)
+
+
+def _address_for(hosts: list[Host]) -> str:
+    names = [host.name.rpartition("@")[2] for host in hosts]
+    others = [name for name in names if not is_loopback(name)]
+    return own_address(others[0]) if others else LOOPBACK
+
+
+def _place(
+    tasks: list[Task], hosts: list[Host], job: Job, directory: str, remote_python: str
+) -> list[Callable[[], TaskProcess]]:
+    starters: list[Callable[[], TaskProcess]] = []
+    remote = [task for task in tasks if task.role != "scheduler"]
+    for task in tasks:
+        if task.role == "scheduler":
+            local = replace(
+                task, argv=(sys.executable, *task.argv[1:]), env={**task.env, "DMLC_NODE_HOST": job.root_uri}
+            )
+            starters.append(partial(LocalProcess, local, _inherited_environment()))
+            continue
+        host = hosts[remote.index(task) % len(hosts)]
+        there = replace(task, env={**task.env, "DMLC_NODE_HOST": host.name.rpartition("@")[2]})
+        command = host.ssh_command(shlex.quote(remote_python), "-m", "mxtrain_deploy.remote")
+        starters.append(partial(RemoteProcess, there, host.name, command, directory))
+    return starters
