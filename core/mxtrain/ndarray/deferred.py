@@ -1,0 +1,71 @@
+"""Values that are still on their way: an array whose buffer another thread fills, until somebody touches it.
+
+`NDArray._data` of such an array is unset, so that ordinary arrays pay nothing for the possibility: only the missing
+slot leads here (through `NDArray.__getattr__`).
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_lock = threading.Lock()
+outstanding: "set[Deferred]" = set()
+
+
+class Deferred:
+    """One value on its way into the memory of one array and of all views of it.
+
+    wait: blocks until the buffer is filled; has a deadline of its own and raises an MXNetError when it passes.
+    """
+
+    __slots__ = ("_mutex", "targets", "wait")
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        self.wait: Callable[[], None] | None = wait
+        self.targets: list[tuple[Any, Any]] = []
+        self._mutex = threading.Lock()
+
+    def settle(self) -> None:
+        """Wait for the value; afterwards the arrays are ordinary again, also when the wait failed."""
+        with self._mutex:
+            if self.wait is None:
+                return
+            try:
+                self.wait()
+            finally:
+                self.wait = None
+                for array, buffer in self.targets:
+                    array._data = buffer
+                    array._pending = None
+                with _lock:
+                    outstanding.discard(self)
+
+
+def defer(array: Any, wait: Callable[[], None]) -> None:
+    """Mark an array and the live views of its memory as on their way."""
+    family = [member for ref in array._family or () if (member := ref()) is not None] or [array]
+    for member in family:
+        if member._pending is not None:
+            member._pending.settle()
+    deferred = Deferred(wait)
+    deferred.targets = [(member, member._data) for member in family]
+    with _lock:
+        outstanding.add(deferred)
+    for member in family:
+        member._pending = deferred
+        del member._data
+
+
+def settle_all() -> None:
+    """Wait for every value that is on its way. Raises the first error, after all have been waited for."""
+    failure: BaseException | None = None
+    while outstanding:
+        with _lock:
+            waiting = list(outstanding)
+        for deferred in waiting:
+            try:
+                deferred.settle()
+            except Exception as error:  # the others must be waited for as well; raised below
+                failure = failure or error
+    if failure is not None:
+        raise failure

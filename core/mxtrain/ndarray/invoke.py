@@ -1,0 +1,135 @@
+"""Imperative execution: run an operator on NDArrays now, and tell the tape of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.context import Context, current_context
+from mxtrain.ndarray import recording
+from mxtrain.ndarray.array_type import NDArray, wrap
+from mxtrain.ops.operator import Operator
+from mxtrain.ops.parameters import Params
+
+_mode = recording.mode
+
+
+def invoke(op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out: Any = None) -> Any:
+    """Run an operator; returns its visible outputs: one NDArray, or a list of them.
+
+    inputs: the inputs in use, auxiliary states last, all on one context. params: parsed, as `Operator.parse` returns
+    them (for an operator without inputs, `ctx` chooses the device). out: an NDArray, or a list, to write the result to.
+    Raises MXNetError naming operator, inputs and what was expected; `out` is then unchanged.
+    """
+    arrays = [x._data for x in inputs]
+    ctx = inputs[0]._ctx if inputs else current_context()
+    for x in inputs:
+        if x._ctx is not ctx:
+            raise _mixed_contexts(op, inputs)
+    if out is not None:
+        return _invoke_into(op, inputs, arrays, params, ctx, out)
+    results, state = _run(op, arrays, params, ctx)
+    return _finish(op, inputs, params, ctx, results, state)
+
+
+def _run(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, **extra: Any) -> tuple[Any, Any]:
+    """The raw result of forward, and the state object where the operator has one."""
+    runtime = op.runtime
+    state = None
+    forward = op.choose_forward(arrays, params) if op.kernels else op.forward
+    keywords = op.call_params(params) if op.variadic else params
+    if runtime:
+        keywords = {**keywords, **extra}
+        if "is_train" in runtime:
+            keywords["is_train"] = _mode.training
+        if "rng" in runtime:
+            keywords["rng"] = ctx.backend.rng
+        if "ctx" in runtime:
+            keywords["ctx"] = ctx
+        if "state" in runtime:
+            state = keywords["state"] = _state_for(op, arrays, keywords, ctx)
+    if op.choose_inputs is not None:
+        arrays = list(op.arrange(arrays, params))
+    try:
+        if ctx.device_typeid == 2:
+            with ctx.backend.active():
+                return forward(ctx.xp, *arrays, **keywords), state
+        return forward(ctx.xp, *arrays, **keywords), state
+    except Exception as error:
+        raise op.explain(error, arrays, params) from error
+
+
+def _state_for(op: Operator, arrays: list[Any], keywords: dict[str, Any], ctx: Context) -> Any:
+    """The state given with the call (a backward operator gets its forward's), or a fresh one."""
+    given = keywords.get("state")
+    if given is not None or op.create_state is None:
+        return given
+    return op.create_state(ctx, [tuple(a.shape) for a in arrays], [a.dtype for a in arrays], Params(**keywords))
+
+
+def _finish(
+    op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], ctx: Context, results: Any, state: Any
+) -> Any:
+    if op.single_output:
+        outputs = [_own(op, results, ctx)]
+    else:
+        outputs = [_own(op, result, ctx) for result in results]
+    if _mode.recording:
+        recording.tape.record(op, params, inputs, outputs, _mode.training, state)
+    if op.single_output:
+        return outputs[0]
+    visible = outputs[: op.num_visible(params)]
+    return visible[0] if len(visible) == 1 else visible
+
+
+def _own(op: Operator, result: Any, ctx: Context) -> NDArray:
+    """A result as an NDArray that owns contiguous memory."""
+    if op.view or not result.flags.c_contiguous:
+        return wrap(result.copy(order="C"), ctx)
+    return wrap(result, ctx)
+
+
+def _invoke_into(
+    op: Operator, inputs: Sequence[NDArray], arrays: list[Any], params: dict[str, Any], ctx: Context, out: Any
+) -> Any:
+    targets = list(out) if isinstance(out, (list, tuple)) else [out]
+    if _mode.recording and any(target._entry is not None for target in targets):
+        raise MXNetError(
+            f"Operator {op.name!r}: expected an `out` array that is not part of the recorded graph. Received: one that "
+            "is. Writing in place is not possible while recording with autograd."
+        )
+    if op.inplace and "out" in op.runtime and not _mode.recording and _can_take(targets[0], arrays, ctx):
+        _run(op, arrays, params, ctx, out=targets[0]._data)
+        return out
+    results, state = _run(op, arrays, params, ctx)
+    outputs = [results] if op.single_output else list(results)
+    visible = outputs[: op.num_visible(params)]
+    if len(visible) != len(targets):
+        raise ArgumentError(f"Operator {op.name!r}: expected {len(visible)} output(s). Received: out={len(targets)}.")
+    for target, result in zip(targets, visible, strict=True):
+        _check_target(op, target, result)
+    for target, result in zip(targets, visible, strict=True):
+        target.copy_values_from(result, ctx)
+    if _mode.recording:
+        hidden = [wrap(result, ctx) for result in outputs[len(visible) :]]
+        recording.tape.record(op, params, inputs, targets + hidden, _mode.training, state)
+    return out
+
+
+def _can_take(target: NDArray, arrays: list[Any], ctx: Context) -> bool:
+    """Whether an element-wise operator may write its result straight into a target (nothing can fail half-way)."""
+    data = target._data
+    return target._ctx is ctx and all(a.shape == data.shape and a.dtype == data.dtype for a in arrays)
+
+
+def _check_target(op: Operator, target: NDArray, result: Any) -> None:
+    if target.shape != tuple(result.shape):
+        raise ArgumentError(
+            f"Operator {op.name!r}: expected an `out` of shape {tuple(result.shape)}. Received: {target.shape}."
+        )
+
+
+def _mixed_contexts(op: Operator, inputs: Sequence[NDArray]) -> ArgumentTypeError | ArgumentError:
+    received = ", ".join(str(x._ctx) for x in inputs)
+    return ArgumentError(
+        f"Operator {op.name!r}: expected all inputs on one context. Received: {received}. Move them with as_in_context."
+    )

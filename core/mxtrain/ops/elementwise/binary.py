@@ -1,0 +1,201 @@
+"""Arithmetic of two arrays: the same-shape form (`elemwise_*`, `_*`) and the broadcasting one (`broadcast_*`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mxtrain.base import ArgumentError, ArgumentTypeError
+from mxtrain.ops import shapes
+from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A function of two numbers: `compute(xp, lhs, rhs, out)` and `gradient(F, gy, y, lhs, rhs)`, by lhs and by rhs."""
+
+    elementwise: tuple[str, ...]  # names of the same-shape operator
+    broadcasting: tuple[str, ...]  # names of the broadcasting operator
+    meaning: str
+    compute: Callable[..., Any]
+    gradient: Any
+    low: float = -1.0  # range of the test inputs
+
+
+def _ufunc(name: str) -> Callable[..., Any]:
+    return lambda xp, lhs, rhs, out: getattr(xp, name)(lhs, rhs, out=out)
+
+
+def _truth(name: str) -> Callable[..., Any]:
+    """A comparison whose result is 0 or 1 in the inputs' dtype."""
+
+    def compute(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
+        truth = getattr(xp, name)(lhs, rhs)
+        if out is None:
+            return truth.astype(lhs.dtype)
+        out[...] = truth
+        return out
+
+    return compute
+
+
+def _mod(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
+    """The remainder with the divisor's sign; 0 where the divisor is 0, as in MXNet."""
+    result = xp.mod(lhs, xp.where(rhs == 0, xp.ones_like(rhs), rhs), out=out)
+    result[...] = xp.where(rhs == 0, 0, result).astype(result.dtype)
+    return result
+
+
+def _divide(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
+    if lhs.dtype.kind in "iu":  # C's integer division, which truncates
+        result = xp.trunc(xp.true_divide(lhs, rhs)).astype(lhs.dtype)
+        if out is None:
+            return result
+        out[...] = result
+        return out
+    return xp.true_divide(lhs, rhs, out=out)
+
+
+ARITHMETIC = (
+    Binary(
+        ("elemwise_add", "_plus", "_Plus", "_add", "_grad_add"),
+        ("broadcast_add", "broadcast_plus"),
+        "lhs + rhs",
+        _ufunc("add"),
+        lambda F, gy, y, lhs, rhs: (gy, gy),
+    ),
+    Binary(
+        ("elemwise_sub", "_minus", "_Minus", "_sub"),
+        ("broadcast_sub", "broadcast_minus"),
+        "lhs - rhs",
+        _ufunc("subtract"),
+        lambda F, gy, y, lhs, rhs: (gy, -gy),
+    ),
+    Binary(
+        ("elemwise_mul", "_mul", "_Mul"),
+        ("broadcast_mul",),
+        "lhs * rhs",
+        _ufunc("multiply"),
+        lambda F, gy, y, lhs, rhs: (gy * rhs, gy * lhs),
+    ),
+    Binary(
+        ("elemwise_div", "_div", "_Div"),
+        ("broadcast_div",),
+        "lhs / rhs",
+        _divide,
+        lambda F, gy, y, lhs, rhs: (gy / rhs, -gy * lhs / (rhs * rhs)),
+        low=0.5,
+    ),
+    Binary(
+        ("_mod", "_Mod"),
+        ("broadcast_mod",),
+        "the remainder of lhs / rhs, with the sign of rhs",
+        _mod,
+        lambda F, gy, y, lhs, rhs: (gy, -gy * F.floor(lhs / rhs)),
+        low=0.6,
+    ),
+    Binary(
+        ("_power", "_Power", "_pow"),
+        ("broadcast_power",),
+        "lhs to the power of rhs",
+        _ufunc("power"),
+        lambda F, gy, y, lhs, rhs: (gy * rhs * lhs ** (rhs - 1), gy * y * F.log(lhs)),
+        low=0.5,
+    ),
+    Binary(
+        ("_maximum", "_Maximum"),
+        ("broadcast_maximum",),
+        "the larger one",
+        _ufunc("maximum"),
+        lambda F, gy, y, lhs, rhs: (gy * (lhs >= rhs), gy * (lhs < rhs)),
+    ),
+    Binary(
+        ("_minimum", "_Minimum"),
+        ("broadcast_minimum",),
+        "the smaller one",
+        _ufunc("minimum"),
+        lambda F, gy, y, lhs, rhs: (gy * (lhs <= rhs), gy * (lhs > rhs)),
+    ),
+    Binary(
+        ("_hypot",),
+        ("broadcast_hypot",),
+        "sqrt(lhs^2 + rhs^2)",
+        _ufunc("hypot"),
+        lambda F, gy, y, lhs, rhs: (gy * lhs / y, gy * rhs / y),
+    ),
+)
+LOGIC = tuple(
+    Binary((f"_{name}", *more), (f"broadcast_{name}",), f"1 where {meaning}, else 0", _truth(ufunc), ZERO_GRADIENT)
+    for name, more, meaning, ufunc in (
+        ("equal", ("_Equal",), "lhs == rhs", "equal"),
+        ("not_equal", ("_Not_Equal",), "lhs != rhs", "not_equal"),
+        ("greater", ("_Greater",), "lhs > rhs", "greater"),
+        ("greater_equal", ("_Greater_Equal",), "lhs >= rhs", "greater_equal"),
+        ("lesser", ("_Lesser",), "lhs < rhs", "less"),
+        ("lesser_equal", ("_Lesser_Equal",), "lhs <= rhs", "less_equal"),
+        ("logical_and", ("_Logical_And",), "both are non-zero", "logical_and"),
+        ("logical_or", ("_Logical_Or",), "one is non-zero", "logical_or"),
+        ("logical_xor", ("_Logical_Xor",), "exactly one is non-zero", "logical_xor"),
+    )
+)
+
+
+def require_same_dtype(lhs: Any, rhs: Any) -> None:
+    """Raise ArgumentTypeError unless both arrays have one element type (MXNet never promotes)."""
+    if lhs.dtype != rhs.dtype:
+        raise ArgumentTypeError(
+            f"Expected: one dtype on both sides. Received: {lhs.dtype.name} and {rhs.dtype.name}. "
+            "Convert one with astype."
+        )
+
+
+def _declare_elementwise(function: Binary) -> None:
+    compute = function.compute
+
+    def forward(xp, lhs, rhs, *, out=None):
+        if lhs.shape != rhs.shape:
+            raise ArgumentError(f"Expected: two arrays of one shape. Received: {lhs.shape} and {rhs.shape}.")
+        require_same_dtype(lhs, rhs)
+        return compute(xp, lhs, rhs, out)
+
+    declare_operator(
+        *function.elementwise,
+        doc=f"{function.meaning[0].upper()}{function.meaning[1:]}, element by element.\n\n"
+        "lhs, rhs: one shape and dtype. Output: the same.",
+        cases=[Case(lhs=(2, 3), rhs=(2, 3), low=function.low, high=function.low + 1.1)],
+        forward=forward,
+        gradient=function.gradient,
+        infer_shape=shapes.same,
+        inplace=(0, 1),
+    )
+
+
+def _declare_broadcasting(function: Binary) -> None:
+    compute, differentiate = function.compute, function.gradient
+
+    def forward(xp, lhs, rhs, *, out=None):
+        require_same_dtype(lhs, rhs)
+        return compute(xp, lhs, rhs, out)
+
+    def gradient(F, gy, y, lhs, rhs):
+        by_lhs, by_rhs = differentiate(F, gy, y, lhs, rhs)
+        return F._sum_to_shape_of(by_lhs, lhs), F._sum_to_shape_of(by_rhs, rhs)
+
+    low = function.low
+    declare_operator(
+        *function.broadcasting,
+        doc=f"{function.meaning[0].upper()}{function.meaning[1:]}, with broadcasting.\n\n"
+        "lhs, rhs: shapes that broadcast together, one dtype. Output: the broadcast shape, same dtype.",
+        cases=[
+            Case(lhs=lhs, rhs=rhs, low=low, high=low + 1.1)
+            for lhs, rhs in (((2, 3), (2, 3)), ((2, 1, 3), (1, 4, 1)), ((2, 3), (1, 3)))
+        ],
+        forward=forward,
+        gradient=gradient if callable(differentiate) else differentiate,
+        infer_shape=shapes.broadcast,
+        inplace=(0, 1),
+    )
+
+
+for _function in (*ARITHMETIC, *LOGIC):
+    _declare_elementwise(_function)
+    _declare_broadcasting(_function)

@@ -1,0 +1,162 @@
+"""Arithmetic of an array and a number, such as `a + 2` and `2 - a`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mxtrain.ops import shapes
+from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
+
+
+def _ufunc(name: str, *, reflected: bool = False) -> Callable[..., Any]:
+    if reflected:
+        return lambda xp, data, scalar, out: getattr(xp, name)(scalar, data, out=out)
+    return lambda xp, data, scalar, out: getattr(xp, name)(data, scalar, out=out)
+
+
+def _truth(name: str) -> Callable[..., Any]:
+    def compute(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
+        truth = getattr(xp, name)(data, scalar)
+        if out is None:
+            return truth.astype(data.dtype)
+        out[...] = truth
+        return out
+
+    return compute
+
+
+def _mod(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
+    if scalar == 0:
+        return _filled(xp, data, 0, out)
+    return xp.mod(data, scalar, out=out)
+
+
+def _rmod(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
+    safe = xp.where(data == 0, xp.ones_like(data), data)
+    result = xp.mod(xp.full_like(data, scalar), safe, out=out)
+    result[...] = xp.where(data == 0, xp.zeros_like(data), result)
+    return result
+
+
+def _filled(xp: Any, data: Any, value: float, out: Any) -> Any:
+    if out is None:
+        return xp.full_like(data, value)
+    out[...] = value
+    return out
+
+
+# names, meaning, compute(xp, data, scalar, out), gradient(F, gy, y, data, scalar), lowest test input
+_FAMILY: tuple[tuple[tuple[str, ...], str, Callable[..., Any], Any, float], ...] = (
+    (("_plus_scalar", "_PlusScalar"), "data + scalar", _ufunc("add"), lambda F, gy, y, data, scalar: gy, -1),
+    (("_minus_scalar", "_MinusScalar"), "data - scalar", _ufunc("subtract"), lambda F, gy, y, data, scalar: gy, -1),
+    (
+        ("_rminus_scalar", "_RMinusScalar"),
+        "scalar - data",
+        _ufunc("subtract", reflected=True),
+        lambda F, gy, y, data, scalar: -gy,
+        -1,
+    ),
+    (
+        ("_mul_scalar", "_MulScalar"),
+        "data * scalar",
+        _ufunc("multiply"),
+        lambda F, gy, y, data, scalar: gy * scalar,
+        -1,
+    ),
+    (
+        ("_div_scalar", "_DivScalar"),
+        "data / scalar",
+        _ufunc("true_divide"),
+        lambda F, gy, y, data, scalar: gy / scalar,
+        -1,
+    ),
+    (
+        ("_rdiv_scalar", "_RDivScalar"),
+        "scalar / data",
+        _ufunc("true_divide", reflected=True),
+        lambda F, gy, y, data, scalar: -gy * y / data,
+        0.5,
+    ),
+    (("_mod_scalar", "_ModScalar"), "the remainder of data / scalar", _mod, lambda F, gy, y, data, scalar: gy, 0.6),
+    (
+        ("_rmod_scalar", "_RModScalar"),
+        "the remainder of scalar / data",
+        _rmod,
+        lambda F, gy, y, data, scalar: -gy * F.floor(scalar / data),
+        1.6,
+    ),
+    (
+        ("_power_scalar", "_PowerScalar"),
+        "data to the power of scalar",
+        _ufunc("power"),
+        lambda F, gy, y, data, scalar: gy * scalar * data ** (scalar - 1),
+        0.5,
+    ),
+    (
+        ("_rpower_scalar", "_RPowerScalar"),
+        "scalar to the power of data",
+        _ufunc("power", reflected=True),
+        lambda F, gy, y, data, scalar: gy * y * F.log(F.ones_like(data) * scalar),
+        -1,
+    ),
+    (
+        ("_maximum_scalar", "_MaximumScalar"),
+        "the larger of data and scalar",
+        _ufunc("maximum"),
+        lambda F, gy, y, data, scalar: gy * (data >= scalar),
+        -1,
+    ),
+    (
+        ("_minimum_scalar", "_MinimumScalar"),
+        "the smaller of data and scalar",
+        _ufunc("minimum"),
+        lambda F, gy, y, data, scalar: gy * (data <= scalar),
+        -1,
+    ),
+    (
+        ("_hypot_scalar", "_HypotScalar"),
+        "sqrt(data^2 + scalar^2)",
+        _ufunc("hypot"),
+        lambda F, gy, y, data, scalar: gy * data / y,
+        -1,
+    ),
+    *(
+        ((f"_{name}_scalar", alias), f"1 where {meaning}, else 0", _truth(ufunc), ZERO_GRADIENT, -1.0)
+        for name, alias, meaning, ufunc in (
+            ("equal", "_EqualScalar", "data == scalar", "equal"),
+            ("not_equal", "_NotEqualScalar", "data != scalar", "not_equal"),
+            ("greater", "_GreaterScalar", "data > scalar", "greater"),
+            ("greater_equal", "_GreaterEqualScalar", "data >= scalar", "greater_equal"),
+            ("lesser", "_LesserScalar", "data < scalar", "less"),
+            ("lesser_equal", "_LesserEqualScalar", "data <= scalar", "less_equal"),
+            ("logical_and", "_LogicalAndScalar", "both are non-zero", "logical_and"),
+            ("logical_or", "_LogicalOrScalar", "one is non-zero", "logical_or"),
+            ("logical_xor", "_LogicalXorScalar", "exactly one is non-zero", "logical_xor"),
+        )
+    ),
+)
+
+
+def _declare(names: tuple[str, ...], meaning: str, compute: Callable[..., Any], formula: Any, low: float) -> None:
+    def forward(xp, data, *, scalar: float, out=None):
+        if data.dtype.kind in "iub":
+            # an integer array stays one: MXNet converts the number
+            return compute(xp, data, data.dtype.type(scalar), out).astype(data.dtype, copy=False)
+        return compute(xp, data, scalar, out)
+
+    def gradient(F, gy, y, data, *, scalar):
+        return formula(F, gy, y, data, scalar)
+
+    declare_operator(
+        *names,
+        doc=f"{meaning[0].upper()}{meaning[1:]}, element by element.\n\n"
+        "data: any shape and dtype. scalar: a number, converted to that dtype. Output: the same shape and dtype.",
+        cases=[Case(data=(2, 3), scalar=1.5, low=low, high=low + 0.8)],
+        forward=forward,
+        gradient=gradient if callable(formula) else formula,
+        infer_shape=shapes.same,
+        inplace=(0,),
+    )
+
+
+for _row in _FAMILY:
+    _declare(*_row)

@@ -1,0 +1,1 @@
+"""Computations on plain backend arrays that operators and other layers share."""

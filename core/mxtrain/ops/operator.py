@@ -1,0 +1,296 @@
+"""The declaration of an operator: everything that imperative, symbolic and compiled execution need to know of it.
+
+An operator is declared once, as a class under `@operator(name, ...)`; the class body is read, never instantiated:
+
+    @operator("elu", cases=(Case(data=(2, 3)), Case(data=(4,), slope=0.5)))
+    class Elu:
+        '''Exponential linear unit: y = x where x > 0, else slope * (exp(x) - 1).
+
+        data: any shape, floating. Output: same shape and dtype. Source: arXiv:1511.07289, eq. 2.
+        '''
+
+        infer_shape = shapes.same
+
+        def forward(xp, data, *, slope: float = 1.0, out=None):
+            return xp.where(data > 0, data, slope * xp.expm1(data))
+
+        def gradient(F, gy, y, data, *, slope):
+            return F.where(data > 0, gy, gy * (y + slope))
+
+`forward(xp, *inputs, *, parameters, runtime arguments)` computes on plain backend arrays; xp is numpy or cupy.
+
+- Positional arguments are the inputs; `*data` takes any number (their count travels as the parameter that `count` names).
+  A default of None marks an input that some parameters switch off: `inputs(p)` then tells which names are in use.
+- Keyword-only arguments are parameters, typed by their annotations (see `parameters`), except the runtime arguments:
+  `out` (an array, or a tuple of them, to write into and return; None: allocate), `is_train`, `rng` (the device's
+  `RandomState`), `needs` (per input, whether its gradient is wanted), `ctx` (the Context) and `state` (what
+  `create_state(ctx, shapes, types, p)` made for this node or call).
+- It returns one array, or a tuple where `outputs` names several. Results are C-contiguous or made so by the caller.
+
+`gradient(F, gy, y, *inputs, **parameters)` returns the gradient of each input that is no auxiliary state (None: no
+gradient flows), written in operators of F, so that the tape, the gradient graph and higher-order differentiation share
+it. gy and y are tuples where the operator has several outputs. `NOT_DIFFERENTIABLE` and `ZERO_GRADIENT` stand for
+operators without one. A fused backward kernel is one more operator.
+
+Other names a class may define (p holds all parameters as attributes):
+`infer_shape`, `infer_type` (rules of `shapes` and `types`; the type rule defaults to `types.same`), `inputs(p)`,
+`aux` (names of the inputs that are auxiliary states, last), `mutates` (names of inputs that forward writes),
+`outputs` (names, or a function of p), `visible` (how many of the outputs a user sees, or a function of p),
+`inplace` (indices of inputs whose buffer output 0 may take over), `view` (the output is the input's memory in another
+shape), `ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.ops import types as type_rules
+from mxtrain.ops.parameters import Parameter, Params, parse_params, read_parameter
+from mxtrain.ops.registry import register
+
+RUNTIME_ARGUMENTS = frozenset(("out", "is_train", "rng", "needs", "ctx", "state"))
+
+
+class _NoGradient:
+    """Marks an operator without a gradient function."""
+
+    def __init__(self, meaning: str) -> None:
+        self.meaning = meaning
+
+    def __repr__(self) -> str:
+        return self.meaning
+
+
+NOT_DIFFERENTIABLE = _NoGradient("NOT_DIFFERENTIABLE")
+ZERO_GRADIENT = _NoGradient("ZERO_GRADIENT")
+
+
+class Case:
+    """One test case of an operator: a shape (or an array, or a list of shapes for `*data`) per input, and parameters.
+
+    Inputs are filled with random numbers from `low` to `high`. differentiable=False leaves the case out of the
+    numerical-gradient test (integers, or a kink of measure zero that random numbers may hit).
+    """
+
+    def __init__(self, *, low: float = -1.0, high: float = 1.0, differentiable: bool = True, **arguments: Any) -> None:
+        self.low = low
+        self.high = high
+        self.differentiable = differentiable
+        self.arguments = arguments
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+
+
+@dataclass
+class Kernel:
+    """A faster forward that stands in where `when(arrays, p)` holds; the plain forward stays the reference."""
+
+    name: str
+    forward: Callable[..., Any]
+    when: Callable[[Sequence[Any], Params], bool]
+
+
+@dataclass(eq=False)
+class Operator:
+    """A declared operator. Made by `@operator`; see the module's docstring for the meaning of each part."""
+
+    name: str
+    doc: str
+    forward: Callable[..., Any]
+    gradient: Any
+    infer_shape: Callable[..., Any]
+    infer_type: Callable[..., Any]
+    input_names: tuple[str, ...]
+    params: dict[str, Parameter]
+    runtime: frozenset[str]
+    aliases: tuple[str, ...] = ()
+    variadic: bool = False
+    accepts_extra: bool = False
+    aux: tuple[str, ...] = ()
+    mutates: tuple[str, ...] = ()
+    count: str = "num_args"
+    inplace: tuple[int, ...] = ()
+    view: bool = False
+    ignores_head_gradient: bool = False
+    cases: tuple[Case, ...] = ()
+    source: str = ""
+    choose_inputs: Callable[[Params], Sequence[str]] | None = None
+    choose_outputs: Callable[[Params], Sequence[str]] | None = None
+    choose_visible: Callable[[Params], int] | None = None
+    create_state: Callable[..., Any] | None = None
+    kernels: list[Kernel] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<operator {self.name}>"
+
+    def kernel(self, name: str, when: Callable[[Sequence[Any], Params], bool]) -> Callable[[Any], Any]:
+        """Decorator that registers a faster forward beside the plain one, guarded by `when(arrays, p)`."""
+
+        def add(forward: Callable[..., Any]) -> Callable[..., Any]:
+            self.kernels.append(Kernel(name, forward, when))
+            return forward
+
+        return add
+
+    def choose_forward(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> Callable[..., Any]:
+        """The forward to run on arrays like these: the first kernel whose guard holds, else the plain one."""
+        if self.kernels:
+            p = Params(**params)
+            for kernel in self.kernels:
+                if kernel.when(arrays, p):
+                    return kernel.forward
+        return self.forward
+
+    def parse(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters, typed, defaults filled in. Raises ArgumentError or ArgumentTypeError naming the operator."""
+        return parse_params(self.name, self.params, given, accepts_extra=self.accepts_extra)
+
+    def inputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the inputs in use, auxiliary states excluded."""
+        if self.variadic:
+            return tuple(f"arg{i}" for i in range(params.get(self.count) or 0))
+        if self.choose_inputs is None:
+            return self.input_names[: len(self.input_names) - len(self.aux)]
+        return tuple(self.choose_inputs(Params(**params)))
+
+    def outputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of all outputs."""
+        return ("output",) if self.choose_outputs is None else tuple(self.choose_outputs(Params(**params)))
+
+    def num_visible(self, params: Mapping[str, Any]) -> int:
+        """How many of the outputs a user sees."""
+        if self.choose_visible is not None:
+            return self.choose_visible(Params(**params))
+        return len(self.outputs(params))
+
+    @property
+    def single_output(self) -> bool:
+        """Whether forward returns a bare array (and gradient takes a bare gy and y) rather than tuples."""
+        return self.choose_outputs is None
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether a gradient can flow through the operator."""
+        return self.gradient is not NOT_DIFFERENTIABLE
+
+    def arrange(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        """The arrays in the order of forward's arguments, None for inputs switched off in the middle."""
+        if self.choose_inputs is None or self.variadic:
+            return arrays
+        names = (*self.inputs(params), *self.aux)
+        if names == self.input_names[: len(names)]:
+            return arrays
+        given = dict(zip(names, arrays, strict=True))
+        return [given.get(name) for name in self.input_names]
+
+    def call_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters as forward and gradient take them: without the count of variadic inputs."""
+        if not self.variadic or self.count in self._forward_parameters:
+            return dict(params)
+        return {name: value for name, value in params.items() if name != self.count}
+
+    def __post_init__(self) -> None:
+        self._forward_parameters = frozenset(inspect.signature(self.forward).parameters)
+
+    def explain(self, error: Exception, arrays: Sequence[Any], params: Mapping[str, Any], node: str = "") -> MXNetError:
+        """The error to raise for a forward that failed on `arrays`: what was expected and what was received."""
+        where = f"Operator {self.name!r}{f' ({node})' if node else ''}"
+        received = ", ".join(
+            f"{name}: {'None' if a is None else f'{tuple(a.shape)} {a.dtype}'}"
+            for name, a in zip(self._names_for(arrays, params), arrays, strict=False)
+        )
+        reason = str(error)
+        if not isinstance(error, MXNetError):
+            reason = self._conclude(arrays, params) or f"{type(error).__name__}: {reason}"
+        elif reason.startswith("Operator "):
+            return error
+        kind = type(error) if isinstance(error, (ArgumentError, ArgumentTypeError)) else _error_kind(error)
+        return kind(f"{where}: {reason} Inputs: {received or 'none'}.")
+
+    def _names_for(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> Sequence[str]:
+        return [f"arg{i}" for i in range(len(arrays))] if self.variadic else self.input_names
+
+    def _conclude(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> str:
+        """What the inference rules say is wrong with the inputs; empty if they find nothing."""
+        p = Params(**params)
+        present = [a for a in arrays if a is not None]
+        count = len(self.outputs(params))
+        try:
+            self.infer_shape([tuple(a.shape) for a in present], [None] * count, p)
+            self.infer_type([a.dtype for a in present], [None] * count, p)
+        except MXNetError as error:
+            return str(error)
+        return ""
+
+
+def _error_kind(error: Exception) -> type[MXNetError]:
+    if isinstance(error, TypeError):
+        return ArgumentTypeError
+    return ArgumentError if isinstance(error, (ValueError, IndexError)) else MXNetError
+
+
+def _as_function(value: Any) -> Callable[[Params], Any] | None:
+    return value if value is None or callable(value) else lambda p: value
+
+
+def operator(name: str, *aliases: str, cases: Iterable[Case] = ()) -> Callable[[type], Operator]:
+    """Class decorator that declares the operator `name` (also reachable under `aliases`); returns the Operator."""
+
+    def declare(body: type) -> Operator:
+        return declare_operator(name, *aliases, cases=cases, doc=inspect.getdoc(body) or "", **vars(body))
+
+    return declare
+
+
+def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: str, **parts: Any) -> Operator:
+    """Declare an operator from the parts that a class body would hold: for families that share their code."""
+    forward = _unwrap(parts["forward"])
+    hints = typing.get_type_hints(forward)
+    signature = list(inspect.signature(forward).parameters.values())[1:]
+    inputs = tuple(p.name for p in signature if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY))
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in signature)
+    keywords = [p for p in signature if p.kind is p.KEYWORD_ONLY]
+    params = {
+        p.name: read_parameter(p.name, hints[p.name], p.default) for p in keywords if p.name not in RUNTIME_ARGUMENTS
+    }
+    count = parts.get("count", "num_args")
+    if variadic and count not in params:
+        params[count] = read_parameter(count, int, 0)
+    gradient = parts["gradient"]
+    declared = Operator(
+        name=name,
+        aliases=aliases,
+        cases=tuple(cases),
+        doc=doc,
+        forward=forward,
+        gradient=gradient if isinstance(gradient, _NoGradient) else _unwrap(gradient),
+        infer_shape=_unwrap(parts["infer_shape"]),
+        infer_type=_unwrap(parts.get("infer_type", type_rules.same)),
+        input_names=inputs,
+        params=params,
+        runtime=frozenset(p.name for p in keywords) & RUNTIME_ARGUMENTS,
+        variadic=variadic,
+        accepts_extra=any(p.kind is p.VAR_KEYWORD for p in signature),
+        aux=parts.get("aux", ()),
+        mutates=parts.get("mutates", ()),
+        count=count,
+        inplace=parts.get("inplace", ()),
+        view=parts.get("view", False),
+        ignores_head_gradient=parts.get("ignores_head_gradient", False),
+        source=forward.__module__,
+        choose_inputs=_as_function(_unwrap(parts.get("inputs"))),
+        choose_outputs=_as_function(_unwrap(parts.get("outputs"))),
+        choose_visible=_as_function(_unwrap(parts.get("visible"))),
+        create_state=_unwrap(parts.get("create_state")),
+    )
+    register(declared, (name, *aliases))
+    return declared
+
+
+def _unwrap(value: Any) -> Any:
+    """The function inside a staticmethod; anything else as it is."""
+    return value.__func__ if isinstance(value, staticmethod) else value

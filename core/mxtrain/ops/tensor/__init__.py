@@ -1,0 +1,1 @@
+"""Operators that rearrange, reduce, index or multiply arrays."""
