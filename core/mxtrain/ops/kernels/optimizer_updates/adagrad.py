@@ -98,7 +98,8 @@ def rmsprop(
 ) -> None:
     """RMSProp: weight -= lr * g / sqrt(n + epsilon), then clip(weight, clip_weights).
 
-    g = clip(rescale_grad * grad + wd * weight); n: a moving average of g * g. Source: operator rmsprop_update of MXNet 1.9.1.
+    g = clip(rescale_grad * grad + wd * weight); n: a moving average of g * g.
+    Source: operator rmsprop_update of MXNet 1.9.1.
     """
     decayed(xp, weight, grad, wd, rescale_grad, clip_gradient, step, scratch)
     average_square(xp, n, step, gamma1, scratch)
