@@ -1,0 +1,66 @@
+"""What each process of a job is told."""
+
+import sys
+
+import pytest
+
+from mxtrain_deploy.job import Job, LaunchError, make_tasks, parse_assignments
+
+JOB = Job(
+    command=("python", "train.py", "--lr", "0.1"),
+    num_workers=2,
+    num_servers=3,
+    root_uri="10.0.0.1",
+    root_port=9091,
+    cluster="local",
+    cluster_key="00ff",
+    env={"A": "all", "B": "all"},
+    env_server={"B": "server"},
+    env_worker={"B": "worker"},
+)
+
+
+def test_one_scheduler_then_servers_then_workers() -> None:
+    tasks = make_tasks(JOB)
+    assert [task.label for task in tasks] == ["scheduler", "server 0", "server 1", "server 2", "worker 0", "worker 1"]
+    assert tasks[0].argv == (sys.executable, "-m", "mxtrain_deploy", "scheduler")
+    assert tasks[1].argv == (sys.executable, "-m", "mxtrain_deploy", "server")
+    assert tasks[-1].argv == JOB.command
+
+
+def test_a_job_without_servers_has_no_scheduler() -> None:
+    job = Job(("true",), 1, 0, "127.0.0.1", 1, "local", "")
+    assert [task.label for task in make_tasks(job)] == ["worker 0"]
+
+
+def test_every_process_knows_its_place() -> None:
+    env = {task.label: task.env for task in make_tasks(JOB)}
+    common = {
+        "DMLC_PS_ROOT_URI": "10.0.0.1",
+        "DMLC_PS_ROOT_PORT": "9091",
+        "DMLC_NUM_WORKER": "2",
+        "DMLC_NUM_SERVER": "3",
+        "DMLC_JOB_CLUSTER": "local",
+        "MXTRAIN_CLUSTER_KEY": "00ff",
+        "A": "all",
+    }
+    assert env["scheduler"] == {**common, "B": "all", "DMLC_ROLE": "scheduler", "DMLC_TASK_ID": "0"}
+    server = {**common, "B": "server", "DMLC_ROLE": "server", "DMLC_TASK_ID": "2", "DMLC_SERVER_ID": "2"}
+    assert env["server 2"] == server
+    worker = {**common, "B": "worker", "DMLC_ROLE": "worker", "DMLC_TASK_ID": "1", "DMLC_WORKER_ID": "1"}
+    assert env["worker 1"] == worker
+
+
+def test_assignments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERE", "set")
+    texts = ["A=1", "B:2", "C=a:b", "D:a=b", "HERE", "EMPTY="]
+    expected = {"A": "1", "B": "2", "C": "a:b", "D": "a=b", "HERE": "set", "EMPTY": ""}
+    assert parse_assignments(texts, "--env") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("=1", "expected NAME=VALUE"), ("NOT_SET_ANYWHERE", "write NOT_SET_ANYWHERE=VALUE")]
+)
+def test_a_bad_assignment_is_named(text: str, says: str) -> None:
+    with pytest.raises(LaunchError, match=says):
+        parse_assignments([text], "--env")
