@@ -1,0 +1,143 @@
+"""The graph under a Symbol: nodes, their inputs, and walks over them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from mxtrain.ops.operator import Operator
+
+# attribute names that may be written with or without the underscores around them
+HIDDEN_KEYS = frozenset(("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage", "profiler_scope"))
+
+
+class Node:
+    """A variable (op is None) or the application of an operator.
+
+    attrs: the given parameters and user attributes, as strings. runtime: live objects that travel with a node and never
+    into JSON (the `state` that a backward node shares with its forward node).
+    """
+
+    __slots__ = ("_params", "attrs", "inputs", "name", "op", "runtime")
+
+    def __init__(
+        self,
+        op: Operator | None,
+        name: str,
+        inputs: "list[Entry] | None" = None,
+        attrs: Mapping[str, str] | None = None,
+        runtime: dict[str, Any] | None = None,
+    ) -> None:
+        self.op = op
+        self.name = name
+        self.inputs: list[Entry] = inputs if inputs is not None else []
+        self.attrs = dict(attrs or {})
+        self.runtime = runtime or {}
+        self._params: dict[str, Any] | None = None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The operator's parameters, parsed, with defaults. Raises the parameter errors of the operator."""
+        if self._params is None:
+            self._params = {} if self.op is None else self.op.parse(self.attrs)
+        return self._params
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether the node is an argument or auxiliary state."""
+        return self.op is None
+
+    @property
+    def num_outputs(self) -> int:
+        """How many outputs there are, hidden ones among them."""
+        return 1 if self.op is None else len(self.op.outputs(self.params))
+
+    @property
+    def num_visible(self) -> int:
+        """How many outputs a user sees."""
+        return 1 if self.op is None else self.op.num_visible(self.params)
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the visible outputs, such as "fc1_output"."""
+        if self.op is None:
+            return [self.name]
+        return [f"{self.name}_{name}" for name in self.op.outputs(self.params)[: self.num_visible]]
+
+    @property
+    def num_aux(self) -> int:
+        """How many of the inputs (the last ones) are auxiliary states."""
+        return 0 if self.op is None else len(self.op.aux)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The operator's names of the inputs in use, auxiliary states last."""
+        if self.op is None:
+            return []
+        if self.op.variadic:
+            return [f"arg{i}" for i in range(len(self.inputs))]
+        return [*self.op.inputs(self.params), *self.op.aux]
+
+    def attribute(self, key: str) -> str | None:
+        """A user attribute; `ctx_group` and its like also by their plain name."""
+        value = self.attrs.get(key)
+        if value is None and key in HIDDEN_KEYS:
+            value = self.attrs.get(f"__{key}__")
+        return value
+
+    def __repr__(self) -> str:
+        return f"<{'variable' if self.op is None else self.op.name} {self.name}>"
+
+
+class Entry(NamedTuple):
+    """One output of a node."""
+
+    node: Node
+    index: int = 0
+
+
+def topological(heads: Iterable[Entry]) -> list[Node]:
+    """Every node that the heads depend on, each after its inputs, in the order of a depth-first walk."""
+    order: list[Node] = []
+    seen: set[int] = set()
+    for head in heads:
+        stack: list[tuple[Node, int]] = [(head.node, 0)]
+        while stack:
+            node, position = stack.pop()
+            if id(node) in seen:
+                continue
+            if position < len(node.inputs):
+                stack.append((node, position + 1))
+                stack.append((node.inputs[position].node, 0))
+            else:
+                seen.add(id(node))
+                order.append(node)
+    return order
+
+
+def auxiliary(order: Iterable[Node]) -> set[int]:
+    """ids of the variables that some operator uses as auxiliary state."""
+    found: set[int] = set()
+    for node in order:
+        if node.num_aux:
+            found.update(id(entry.node) for entry in node.inputs[-node.num_aux :] if entry.node.is_variable)
+    return found
+
+
+def replaced(heads: list[Entry], substitutes: Mapping[int, Entry]) -> list[Entry]:
+    """A copy of the graph with nodes (by id) replaced; parts without a substitute below them are shared."""
+    new: dict[int, Entry | None] = {}
+    for node in topological(heads):
+        if id(node) in substitutes:
+            new[id(node)] = substitutes[id(node)]
+        elif all(new[id(entry.node)] is None for entry in node.inputs):
+            new[id(node)] = None
+        else:
+            inputs = [_moved(entry, new) for entry in node.inputs]
+            new[id(node)] = Entry(Node(node.op, node.name, inputs, node.attrs, node.runtime))
+    return [_moved(entry, new) for entry in heads]
+
+
+def _moved(entry: Entry, new: Mapping[int, Entry | None]) -> Entry:
+    target = new[id(entry.node)]
+    if target is None:
+        return entry
+    return Entry(target.node, target.index + entry.index)
