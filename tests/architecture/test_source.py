@@ -5,7 +5,6 @@ import re
 import statistics
 import subprocess
 
-import pytest
 from source_tree import REPOSITORY, modules
 
 MAX_FILE = 500
@@ -24,10 +23,12 @@ BINARY_SUFFIXES = {".png", ".npz", ".npy", ".params", ".gz", ".rec", ".idx", ".j
 
 
 def tracked_files() -> list[str]:
+    """The files of the repository; of an unpacked archive every file outside hidden and cache directories."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        pytest.fail("this test needs the git checkout: " + listed.stderr)
-    return [name for name in listed.stdout.split("\0") if name and (REPOSITORY / name).is_file()]
+    if listed.returncode == 0:
+        return [name for name in listed.stdout.split("\0") if name and (REPOSITORY / name).is_file()]
+    names = [str(path.relative_to(REPOSITORY)) for path in REPOSITORY.rglob("*") if path.is_file()]
+    return [name for name in names if not re.search(r"(^|/)(\.[^/]+|__pycache__)/", name)]
 
 
 def test_nothing_is_executed_from_text_or_unpickled() -> None:
