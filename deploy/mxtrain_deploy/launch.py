@@ -50,7 +50,19 @@ def launch(options: LaunchOptions) -> int:
     _check(options)
     starters = _local_starters(options) if options.launcher == "local" else _ssh_starters(options)
     screen = Screen(sys.stdout.buffer, sys.stderr.buffer)
-    return Supervisor(screen).run(starters)
+    try:
+        return Supervisor(screen).run(starters)
+    finally:
+        if screen.closed:
+            _discard_output()
+
+
+def _discard_output() -> None:
+    """Send to nowhere what the interpreter still holds for a reader that has gone, so that its exit code stays ours."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _check(options: LaunchOptions) -> None:
