@@ -50,6 +50,7 @@ class _UserGradient:
 
     single_output = False
     choose_inputs = None
+    gradient_runtime: frozenset[str] = frozenset()
 
     def __init__(self, function: Function) -> None:
         self.function = function

@@ -1,10 +1,8 @@
 """The tape: recorded operator calls, and reverse-mode differentiation over them."""
 
 import heapq
-import inspect
 import itertools
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
 from mxtrain.base import ArgumentError, MXNetError
@@ -232,7 +230,7 @@ def _without_unused(op: Any, grads: list[Any], call: Call) -> list[Any]:
 def _keywords(call: Call) -> dict[str, Any]:
     """The parameters of a call, with the runtime arguments that its gradient asks for."""
     keywords: dict[str, Any] = call.op.call_params(call.params)
-    wanted = gradient_runtime(call.op.gradient)
+    wanted = call.op.gradient_runtime
     if "is_train" in wanted:
         keywords = {**keywords, "is_train": call.is_train}
     if "state" in wanted:
@@ -240,12 +238,6 @@ def _keywords(call: Call) -> dict[str, Any]:
     if "needs" in wanted:
         keywords = {**keywords, "needs": tuple(entry is not None for entry in call.entries)}
     return keywords
-
-
-@cache
-def gradient_runtime(gradient: Callable[..., Any]) -> frozenset[str]:
-    """Which of the runtime arguments `is_train`, `state` and `needs` a gradient formula asks for by name."""
-    return frozenset(inspect.signature(gradient).parameters) & {"is_train", "state", "needs"}
 
 
 tape = AutogradTape()

@@ -195,6 +195,7 @@ class Operator:
 
     def __post_init__(self) -> None:
         self._forward_parameters = frozenset(inspect.signature(self.forward).parameters)
+        self.gradient_runtime = _runtime_of_gradient(self.gradient)
 
     def explain(self, error: Exception, arrays: Sequence[Any], params: Mapping[str, Any], node: str = "") -> MXNetError:
         """The error to raise for a forward that failed on `arrays`: what was expected and what was received."""
@@ -225,6 +226,13 @@ class Operator:
         except MXNetError as error:
             return str(error)
         return ""
+
+
+def _runtime_of_gradient(gradient: Any) -> frozenset[str]:
+    """Which of `is_train`, `state` and `needs` a gradient formula asks for by name."""
+    if isinstance(gradient, _NoGradient):
+        return frozenset()
+    return frozenset(inspect.signature(gradient).parameters) & {"is_train", "state", "needs"}
 
 
 def _error_kind(error: Exception) -> type[MXNetError]:

@@ -27,7 +27,7 @@ class Symbol:
     def __init__(self, heads: Sequence[Entry]) -> None:
         self.heads = list(heads)
 
-    if TYPE_CHECKING:  # what `arithmetic.py` and `methods.py` add
+    if TYPE_CHECKING:  # what `arithmetic.py`, `methods.py` and `mxtrain.executor` add
 
         def __getattr__(self, name: str) -> Any: ...
 
@@ -234,16 +234,6 @@ class Symbol:
 
     __hash__ = object.__hash__
 
-    # ---------------------------------------------------------------- execution
-
-    def bind(self, ctx: Any, args: Any, **options: Any) -> Any:
-        """An Executor over given arrays. See `mxtrain.executor.bind`."""
-        return _executor().bind(self, ctx, args, **options)
-
-    def simple_bind(self, ctx: Any, grad_req: Any = "write", **options: Any) -> Any:
-        """An Executor whose arrays are allocated from the shapes given. See `mxtrain.executor.simple_bind`."""
-        return _executor().simple_bind(self, ctx, grad_req, **options)
-
 
 def _output_name(head: Entry) -> str:
     names = head.node.output_names
@@ -343,9 +333,3 @@ def _storage_flag(stype: str) -> str:
     if stype not in flags:
         raise ArgumentError(f"Expected: a storage type of {list(flags)}. Received: {stype!r}.")
     return flags[stype]
-
-
-def _executor() -> Any:
-    from mxtrain import executor
-
-    return executor

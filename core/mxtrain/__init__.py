@@ -1,0 +1,86 @@
+"""mxtrain: Apache MXNet's programming interface on today's Python. `import mxtrain as mx`.
+
+What most programs need is imported at once; the rest (`mx.mod`, `mx.kv`, `mx.io`, ...) on first use.
+"""
+
+import importlib
+from typing import Any
+
+from mxtrain import attribute, autograd, base, context, executor, name, ndarray, symbol
+from mxtrain import ndarray as nd
+from mxtrain import symbol as sym
+from mxtrain.alias import install_as_mxnet
+from mxtrain.attribute import AttrScope
+from mxtrain.base import MXNetError
+from mxtrain.context import Context, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
+from mxtrain.executor import Executor
+from mxtrain.ndarray import NDArray, waitall
+from mxtrain.symbol import Symbol
+from mxtrain.version import __version__
+
+# names of this module that stand for modules imported on first use
+_LAZY = {
+    "callback": "mxtrain.callback",
+    "engine": "mxtrain.engine",
+    "init": "mxtrain.initializer",
+    "initializer": "mxtrain.initializer",
+    "io": "mxtrain.io",
+    "kv": "mxtrain.kvstore",
+    "kvstore": "mxtrain.kvstore",
+    "log": "mxtrain.log",
+    "lr_scheduler": "mxtrain.lr_scheduler",
+    "metric": "mxtrain.metric",
+    "mod": "mxtrain.module",
+    "model": "mxtrain.model",
+    "module": "mxtrain.module",
+    "mon": "mxtrain.monitor",
+    "monitor": "mxtrain.monitor",
+    "operator": "mxtrain.operator",
+    "optimizer": "mxtrain.optimizer",
+    "random": "mxtrain.random",
+    "registry": "mxtrain.registry",
+    "rnd": "mxtrain.random",
+    "visualization": "mxtrain.visualization",
+    "viz": "mxtrain.visualization",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'mxtrain' has no attribute {name!r}")
+    module = importlib.import_module(_LAZY[name])
+    globals()[name] = module
+    return module
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+__all__ = [
+    "AttrScope",
+    "Context",
+    "Executor",
+    "MXNetError",
+    "NDArray",
+    "Symbol",
+    "__version__",
+    "attribute",
+    "autograd",
+    "base",
+    "context",
+    "cpu",
+    "cpu_pinned",
+    "current_context",
+    "executor",
+    "gpu",
+    "gpu_memory_info",
+    "install_as_mxnet",
+    "name",
+    "nd",
+    "ndarray",
+    "num_gpus",
+    "sym",
+    "symbol",
+    "waitall",
+]
