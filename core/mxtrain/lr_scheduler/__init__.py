@@ -2,10 +2,10 @@
 
 from math import pi
 
-from .base import LRScheduler, from_config, register
-from .cosine import CosineScheduler
-from .factor import FactorScheduler, MultiFactorScheduler
-from .poly import PolyScheduler
+from mxtrain.lr_scheduler.base import LRScheduler, from_config, register
+from mxtrain.lr_scheduler.cosine import CosineScheduler
+from mxtrain.lr_scheduler.factor import FactorScheduler, MultiFactorScheduler
+from mxtrain.lr_scheduler.poly import PolyScheduler
 
 __all__ = [
     "CosineScheduler",

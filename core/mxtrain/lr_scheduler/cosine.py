@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import cos, pi
 
-from .base import register
-from .poly import CurveScheduler
+from mxtrain.lr_scheduler.base import register
+from mxtrain.lr_scheduler.poly import CurveScheduler
 
 
 @register

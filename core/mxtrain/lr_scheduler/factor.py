@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from mxtrain.base import ArgumentError
 
-from .base import LRScheduler, check_integer, check_number, register
+from mxtrain.lr_scheduler.base import LRScheduler, check_integer, check_number, register
 
 _log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .base import LRScheduler, check_integer, check_number, register
+from mxtrain.lr_scheduler.base import LRScheduler, check_integer, check_number, register
 
 
 class CurveScheduler(LRScheduler):

@@ -27,7 +27,7 @@ import numpy as np
 from mxtrain.base import MXNetError
 from mxtrain.dtypes import TYPE_FLAGS, type_flag
 
-from .bounded_reader import MAX_NDIM, BoundedReader
+from mxtrain.ndarray.bounded_reader import MAX_NDIM, BoundedReader
 
 FILE_MAGIC = 0x112
 MAGIC_V1 = 0xF993FAC8

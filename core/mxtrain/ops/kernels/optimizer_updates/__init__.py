@@ -5,9 +5,9 @@ are changed, grad is not; clip_gradient None or negative means no limit. `low_pr
 update: weight is then the float32 master copy, and `array` receives it in its own dtype.
 """
 
-from .adagrad import adadelta, adagrad, ftrl, group_adagrad, rmsprop, rmspropalex
-from .adam import adam, adamax, adamw, ftml, lamb_direction, nadam
-from .sgd import dcasgd, dcasgd_mom, nag_mom, sgd, sgd_mom, signsgd, signum
+from mxtrain.ops.kernels.optimizer_updates.adagrad import adadelta, adagrad, ftrl, group_adagrad, rmsprop, rmspropalex
+from mxtrain.ops.kernels.optimizer_updates.adam import adam, adamax, adamw, ftml, lamb_direction, nadam
+from mxtrain.ops.kernels.optimizer_updates.sgd import dcasgd, dcasgd_mom, nag_mom, sgd, sgd_mom, signsgd, signum
 
 __all__ = [
     "adadelta",

@@ -5,8 +5,15 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from .blocks import blocked
-from .gradient import add_scaled, average_square, clip, decayed, moving_average
+from mxtrain.ops.kernels.optimizer_updates.blocks import blocked
+from mxtrain.ops.kernels.optimizer_updates.gradient import (
+    add_scaled,
+    average_square,
+    clip,
+    decayed,
+    moving_average,
+    single,
+)
 
 
 def _divide_by_root(xp: types.ModuleType, target: Any, square: Any, epsilon: float, scratch: Any) -> None:
@@ -102,7 +109,7 @@ def rmsprop(
     Source: operator rmsprop_update of MXNet 1.9.1.
     """
     decayed(xp, weight, grad, wd, rescale_grad, clip_gradient, step, scratch)
-    average_square(xp, n, step, gamma1, scratch)
+    average_square(xp, n, step, single(gamma1), scratch)
     _divide_by_root(xp, step, n, epsilon, scratch)
     add_scaled(xp, weight, step, -lr, scratch)
     clip(xp, weight, _limit(clip_weights))
@@ -136,6 +143,7 @@ def rmspropalex(
     Source: operator rmspropalex_update of MXNet 1.9.1; arXiv:1308.0850, eq. 38 to 45.
     """
     decayed(xp, weight, grad, wd, rescale_grad, clip_gradient, step, scratch)
+    gamma1 = single(gamma1)
     average_square(xp, n, step, gamma1, scratch)
     moving_average(xp, g, step, gamma1, scratch)
     xp.multiply(g, g, out=variance)

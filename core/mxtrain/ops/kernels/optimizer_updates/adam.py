@@ -7,8 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .blocks import blocked
-from .gradient import add_scaled, average_square, clip, decayed, moving_average
+from mxtrain.ops.kernels.optimizer_updates.blocks import blocked
+from mxtrain.ops.kernels.optimizer_updates.gradient import (
+    add_scaled,
+    average_square,
+    clip,
+    decayed,
+    moving_average,
+    single,
+)
 
 
 def _update_moments(
@@ -49,7 +56,7 @@ def adam(
     lr holds the correction of the bias. Source: operator adam_update of MXNet 1.9.1; arXiv:1412.6980.
     """
     decayed(xp, weight, grad, wd, rescale_grad, clip_gradient, step, scratch)
-    _update_moments(xp, mean, var, step, beta1, beta2, scratch)
+    _update_moments(xp, mean, var, step, single(beta1), single(beta2), scratch)
     _ratio(xp, mean, var, epsilon, step)
     add_scaled(xp, weight, step, -lr, scratch)
 
@@ -79,7 +86,7 @@ def adamw(
     """
     xp.multiply(grad, rescale_grad, out=step)
     clip(xp, step, clip_gradient)
-    _update_moments(xp, mean, var, step, beta1, beta2, scratch)
+    _update_moments(xp, mean, var, step, single(beta1), single(beta2), scratch)
     _ratio(xp, mean, var, epsilon, step)
     if wd:
         xp.multiply(weight, 1 - eta * wd, out=weight)
@@ -181,6 +188,7 @@ def ftml(
     z = beta1 * z + (1 - beta1) * g - (d' - beta1 * d) * weight; d = d'.
     Source: operator ftml_update of MXNet 1.9.1; http://proceedings.mlr.press/v70/zheng17a.
     """
+    beta1, beta2 = single(beta1), single(beta2)
     decayed(xp, weight, grad, wd, rescale_grad, clip_gradient, step, scratch)
     moving_average(xp, z, step, beta1, scratch)
     average_square(xp, v, step, beta2, scratch)
@@ -223,7 +231,7 @@ def lamb_direction(
     """
     xp.multiply(grad, rescale_grad, out=step)
     clip(xp, step, clip_gradient)
-    _update_moments(xp, mean, var, step, beta1, beta2, scratch)
+    _update_moments(xp, mean, var, step, single(beta1), single(beta2), scratch)
     xp.multiply(var, var_factor, out=step)
     xp.multiply(mean, mean_factor, out=direction)
     _ratio(xp, direction, step, epsilon, step)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Any
+
+import numpy as np
+
+
+@functools.lru_cache(maxsize=64)
+def single(value: float) -> float:
+    """A decay rate as MXNet's operators hold it, in float32: it moves 1 - 0.999 by 1.3e-5 of its value."""
+    return float(np.float32(value))
 
 
 def is_clipped(clip_gradient: float | None) -> bool:

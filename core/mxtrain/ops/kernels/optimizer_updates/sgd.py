@@ -5,8 +5,8 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from .blocks import blocked
-from .gradient import add_scaled, clip, is_clipped, rescaled
+from mxtrain.ops.kernels.optimizer_updates.blocks import blocked
+from mxtrain.ops.kernels.optimizer_updates.gradient import add_scaled, clip, is_clipped, rescaled
 
 
 def _subtract_gradient(
@@ -89,18 +89,21 @@ def nag_mom(
     rescale_grad: float = 1.0,
     clip_gradient: float | None = None,
 ) -> None:
-    """Nesterov momentum: mom = momentum * mom + step; weight += momentum * mom + step.
+    """Nesterov momentum: the weight makes the step that the momentum is about to make, and one more.
 
-    step = -lr * (clip(rescale_grad * grad) + wd * weight).
-    Source: operator nag_mom_update of MXNet 1.9.1 (Nesterov's accelerated gradient).
+    weight += momentum**2 * mom - lr * (momentum + 1) * (g + wd * weight); then, with the new weight as in MXNet 1.9.1,
+    mom = momentum * mom - lr * (g + wd * weight). g = clip(rescale_grad * grad).
+    Source: operator nag_mom_update of MXNet 1.9.1.
     """
-    xp.multiply(rescaled(xp, grad, rescale_grad, clip_gradient, step), -lr, out=step)
+    gradient = rescaled(xp, grad, rescale_grad, clip_gradient, step)
     if wd:
-        add_scaled(xp, step, weight, -lr * wd, scratch)
+        xp.multiply(weight, 1 - lr * (momentum + 1) * wd, out=weight)
+    add_scaled(xp, weight, gradient, -lr * (momentum + 1), scratch)
     xp.multiply(mom, momentum, out=mom)
-    xp.add(mom, step, out=mom)
-    xp.add(weight, step, out=weight)
     add_scaled(xp, weight, mom, momentum, scratch)
+    add_scaled(xp, mom, gradient, -lr, scratch)
+    if wd:
+        add_scaled(xp, mom, weight, -lr * wd, scratch)
 
 
 @blocked(num_scratch=1)

@@ -1,0 +1,108 @@
+"""Saves and loads NDArrays in MXNet's binary `.params` format (params_file.py describes its bytes)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from mxtrain.atomic_write import write_atomically
+from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.context import Context, num_gpus
+from mxtrain.device import to_numpy
+from mxtrain.ndarray.array_type import NDArray, from_backend, from_numpy_copy
+from mxtrain.ndarray.params_file import ArrayRecord, decode_bytes, decode_file, dense_record, encode
+
+
+def save(fname: str | os.PathLike[str], data: NDArray | list[NDArray] | dict[str, NDArray]) -> None:
+    """Saves an array, a list of arrays or a dictionary of named arrays to a file, byte for byte as MXNet 1.9.1 does.
+
+    The file is replaced at once: a process killed halfway leaves the previous one. Sizes and dtypes are kept.
+
+    Raises MXNetError naming the file when it cannot be written; ArgumentError or ArgumentTypeError for other data.
+    """
+    _check_fname(fname)
+    records, names = _records_of(data)
+    write_atomically(fname, encode(records, names, _needs_np_shape(records)))
+
+
+def dumps(data: NDArray | list[NDArray] | dict[str, NDArray]) -> bytes:
+    """The bytes that `save` would write."""
+    records, names = _records_of(data)
+    return b"".join(bytes(chunk) for chunk in encode(records, names, _needs_np_shape(records)))
+
+
+def load(fname: str | os.PathLike[str]) -> list[NDArray] | dict[str, NDArray]:
+    """The arrays of a file that this project or any MXNet wrote: a dictionary where they have names, else a list.
+
+    Arrays saved from a GPU come back on that GPU, or on the CPU where it is missing.
+
+    Raises MXNetError naming file, offset, what was expected and what stands there, for a file that is cut short or
+    of another kind.
+    """
+    _check_fname(fname)
+    return _arrays_of(*decode_file(fname), os.fspath(fname))
+
+
+def loads(buffer: bytes | bytearray | memoryview) -> list[NDArray] | dict[str, NDArray]:
+    """The arrays in the bytes of a file; see `load`."""
+    if not isinstance(buffer, (bytes, bytearray, memoryview)):
+        raise ArgumentTypeError(f"Expected: the bytes of a file. Received: {type(buffer).__name__}.")
+    return _arrays_of(*decode_bytes(buffer), "<buffer>")
+
+
+load_frombuffer = loads
+
+
+def _check_fname(fname: object) -> None:
+    if not isinstance(fname, (str, os.PathLike)):
+        raise ArgumentTypeError(f"Expected: a file name. Received: {type(fname).__name__}.")
+
+
+def _records_of(data: Any) -> tuple[list[ArrayRecord], list[str]]:
+    """The records of arrays, and their names where they have some."""
+    if isinstance(data, NDArray):
+        data = [data]
+    if isinstance(data, dict):
+        if not all(isinstance(name, str) for name in data):
+            raise ArgumentTypeError(f"Expected: str names. Received: {[n for n in data if not isinstance(n, str)]}.")
+        return [_record_of(array) for array in data.values()], list(data)
+    if isinstance(data, list):
+        return [_record_of(array) for array in data], []
+    raise ArgumentError(f"Expected: an NDArray, a list or a dict of NDArrays. Received: {type(data).__name__}.")
+
+
+def _record_of(array: Any) -> ArrayRecord:
+    if not isinstance(array, NDArray):
+        raise ArgumentTypeError(f"Expected: NDArrays only. Received: {type(array).__name__}.")
+    ctx = array.context
+    return dense_record(to_numpy(array.data_array), (ctx.device_typeid, ctx.device_id))
+
+
+def _needs_np_shape(records: Sequence[ArrayRecord]) -> bool:
+    """0-d arrays exist only in the format's np_shape variant."""
+    return any(record.shape == () for record in records)
+
+
+def _arrays_of(records: list[ArrayRecord], names: list[str], source: str) -> list[NDArray] | dict[str, NDArray]:
+    arrays = [_array_of(record, source) for record in records]
+    return dict(zip(names, arrays, strict=True)) if names else arrays
+
+
+def _array_of(record: ArrayRecord, source: str) -> NDArray:
+    if record.storage != "default":
+        raise MXNetError(
+            f"{source}: expected dense arrays only. Received: a {record.storage} array of shape {record.shape}."
+            " Read it with mxtrain.ndarray.params_file.decode_file."
+        )
+    ctx = _context_of(*record.device)
+    if ctx.device_type == "cpu":
+        return from_backend(record.values, ctx)
+    return from_numpy_copy(record.values, ctx.device_type, ctx.device_id)
+
+
+def _context_of(device_type: int, device_id: int) -> Context:
+    """Where a saved array goes: its GPU if there is one of that number, else cpu(0), as in MXNet 1.9.1."""
+    if device_type == 2 and device_id < num_gpus():
+        return Context("gpu", device_id)
+    return Context("cpu", 0)

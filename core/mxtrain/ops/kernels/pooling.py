@@ -1,0 +1,91 @@
+"""Pooling over sliding windows, one tap of all windows at a time.
+
+Layout: data (N, C, *spatial), result (N, C, *counts). Windows may reach beyond the data; what lies there is not read.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from mxtrain.ops.kernels.windows import Windows
+
+_ALL = (slice(None), slice(None))
+
+
+def max_forward(xp: types.ModuleType, data: Any, windows: Windows, out: Any) -> Any:
+    """Write the largest value of each window into `out`; the dtype's lowest where a window reads nothing."""
+    taps = windows.taps(data.shape[2:], out.shape[2:])
+    if not _first_covers_all(taps, out):
+        out[...] = ml_dtypes.finfo(out.dtype).min
+    else:
+        out[...] = data[(*_ALL, *taps[0].inputs)]
+        taps = taps[1:]
+    for tap in taps:
+        target = out[(*_ALL, *tap.outputs)]
+        xp.maximum(target, data[(*_ALL, *tap.inputs)], out=target)
+    return out
+
+
+def max_backward(xp: types.ModuleType, gy: Any, data: Any, y: Any, windows: Windows, out: Any) -> Any:
+    """Write the gradient of max pooling into `out`: each window's gradient goes to its first largest value."""
+    out[...] = 0
+    waiting = xp.ones(y.shape, bool)
+    for tap in windows.taps(data.shape[2:], y.shape[2:]):
+        reads, writes = (*_ALL, *tap.inputs), (*_ALL, *tap.outputs)
+        hit = xp.equal(data[reads], y[writes])
+        hit &= waiting[writes]
+        waiting[writes] ^= hit
+        out[reads] += gy[writes] * hit
+    return out
+
+
+def sum_forward(xp: types.ModuleType, data: Any, windows: Windows, out: Any) -> Any:
+    """Write the sum of each window into `out`."""
+    taps = windows.taps(data.shape[2:], out.shape[2:])
+    if not _first_covers_all(taps, out):
+        out[...] = 0
+    else:
+        out[...] = data[(*_ALL, *taps[0].inputs)]
+        taps = taps[1:]
+    for tap in taps:
+        out[(*_ALL, *tap.outputs)] += data[(*_ALL, *tap.inputs)]
+    return out
+
+
+def sum_backward(xp: types.ModuleType, gy: Any, windows: Windows, out: Any) -> Any:
+    """Write the gradient of sum pooling into `out`: each value gets the sum of its windows' gradients."""
+    out[...] = 0
+    for tap in windows.taps(out.shape[2:], gy.shape[2:]):
+        out[(*_ALL, *tap.inputs)] += gy[(*_ALL, *tap.outputs)]
+    return out
+
+
+def window_sizes(
+    xp: types.ModuleType, windows: Windows, sizes: tuple[int, ...], counts: tuple[int, ...], include_pad: bool
+) -> Any:
+    """What an average divides by: a number where it is the same for all windows, else an array of shape counts."""
+    table = _window_sizes(windows, sizes, counts, include_pad)
+    return table if isinstance(table, int) else xp.asarray(table)
+
+
+@functools.lru_cache(maxsize=256)
+def _window_sizes(
+    windows: Windows, sizes: tuple[int, ...], counts: tuple[int, ...], include_pad: bool
+) -> np.ndarray | int:
+    table = np.ones((), np.int64)
+    for size, count, k, s, p in zip(sizes, counts, windows.kernel, windows.stride, windows.pad, strict=True):
+        start = np.arange(count) * s - p
+        stop = np.minimum(start + k, size + (p if include_pad else 0))
+        along = np.maximum(stop - (start if include_pad else np.maximum(start, 0)), 1)
+        table = table[..., None] * along
+    return int(table.flat[0]) if table.size and (table == table.flat[0]).all() else table
+
+
+def _first_covers_all(taps: Any, out: Any) -> bool:
+    """Whether the first tap reads a value for every output, so that it can initialise them."""
+    return bool(taps) and all(o == slice(0, n) for o, n in zip(taps[0].outputs, out.shape[2:], strict=True))
