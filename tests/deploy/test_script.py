@@ -59,7 +59,7 @@ def test_a_script_that_is_not_there() -> None:
 def test_mxnet_is_mxtrain(runner: tuple[str, ...], tmp_path: Path) -> None:
     script = write(
         tmp_path,
-        "import mxnet as mx, mxnet.ndarray.ndarray, mxnet.base\n"
+        "import mxnet as mx, mxnet.ndarray, mxnet.base\n"
         "from mxnet import nd\n"
         "import mxtrain, mxtrain.base, sys\n"
         "assert mx is mxtrain and nd is mxtrain.nd\n"
