@@ -19,8 +19,14 @@ from mxtrain_deploy.supervisor import Supervisor
 
 LOOPBACK = "127.0.0.1"
 _KEY_BYTES = 32
+# Both namings of a process's place in a job: what another job has set must not reach this one.
+_PLACE = frozenset(
+    f"MXTRAIN_{name}"
+    for name in ("ROLE", "SCHEDULER_HOST", "SCHEDULER_PORT", "NUM_WORKERS", "NUM_SERVERS", "WORKER_RANK", "SERVER_RANK",
+                 "TASK_ID", "NODE_HOST")
+)  # fmt: skip
 # Variables of this environment that go to other hosts without being asked for.
-_PASSED_PREFIXES = ("MXNET_", "MXTRAIN_", "PS_", "OMP_", "DMLC_PS_", "DMLC_INTERFACE")
+_PASSED_PREFIXES = ("MXNET_", "MXTRAIN_", "PS_", "OMP_", "DMLC_PS_VAN_TYPE", "DMLC_INTERFACE")
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ def _check_program(name: str, path: str) -> None:
 
 def _inherited_environment() -> dict[str, str]:
     """This environment, without another job's place in it, and with output that arrives when it is printed."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("DMLC_") or _is_passed(name)}
+    env = {name: value for name, value in os.environ.items() if not _is_place(name)}
     env.setdefault("PYTHONUNBUFFERED", "1")
     if sys.stderr.isatty():
         # A progress bar of a worker finds no terminal to ask for its width.
@@ -127,8 +133,12 @@ def _inherited_environment() -> dict[str, str]:
     return env
 
 
+def _is_place(name: str) -> bool:
+    return name in _PLACE or (name.startswith("DMLC_") and not name.startswith(_PASSED_PREFIXES))
+
+
 def _is_passed(name: str) -> bool:
-    return name.startswith(_PASSED_PREFIXES)
+    return name.startswith(_PASSED_PREFIXES) and not _is_place(name)
 
 
 def _share_of_cores(role: str, num_workers: int) -> dict[str, str]:
