@@ -65,12 +65,10 @@ def sum_backward(xp: types.ModuleType, gy: Any, windows: Windows, out: Any) -> A
     return out
 
 
-def window_sizes(
-    xp: types.ModuleType, windows: Windows, sizes: tuple[int, ...], counts: tuple[int, ...], include_pad: bool
-) -> Any:
+def window_sizes(xp: types.ModuleType, windows: Windows, data: Any, counts: tuple[int, ...], include_pad: bool) -> Any:
     """What an average divides by: a number where it is the same for all windows, else an array of shape counts."""
-    table = _window_sizes(windows, sizes, counts, include_pad)
-    return table if isinstance(table, int) else xp.asarray(table)
+    table = _window_sizes(windows, data.shape[2:], counts, include_pad)
+    return table if isinstance(table, int) else xp.asarray(table, data.dtype)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,0 +1,193 @@
+"""`Pooling` over sliding windows in one, two or three dimensions, and its gradient."""
+
+from typing import Literal
+
+from mxtrain.base import ArgumentError
+from mxtrain.ops import shapes
+from mxtrain.ops.kernels import pooling as kernels
+from mxtrain.ops.kernels.precision import deliver, widen
+from mxtrain.ops.kernels.windows import Windows
+from mxtrain.ops.nn.window_parameters import count_windows, read_windows, require_channels_first, require_data
+from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
+from mxtrain.ops.parameters import Shape
+
+
+def _windows(kernel, stride, pad, global_pool, sizes):
+    """The windows over data of these spatial sizes; a global pool is one window over everything."""
+    if global_pool:
+        ndim = len(sizes)
+        return Windows(sizes, (1,) * ndim, (1,) * ndim, (0,) * ndim)
+    if not kernel:
+        raise ArgumentError("Expected: kernel sizes, or global_pool=True. Received: kernel=().")
+    windows = read_windows(kernel, stride, (), pad)
+    if any(p >= k for p, k in zip(windows.pad, windows.kernel, strict=True)):
+        raise ArgumentError(f"Expected: pad smaller than kernel={kernel}. Received: pad={pad}.")
+    return windows
+
+
+def _counts(data, windows, convention):
+    """How many windows there are along each spatial axis, by MXNet's three conventions."""
+    if convention == "same":
+        return tuple(-(-size // s) if size != -1 else -1 for size, s in zip(data[2:], windows.stride, strict=True))
+    counts = count_windows(data, windows)
+    if convention == "valid":
+        return counts
+    rows = zip(data[2:], counts, windows.kernel, windows.stride, windows.pad, strict=True)
+    return tuple(-1 if c == -1 else c + ((size + 2 * p - k) % s != 0) for size, c, k, s, p in rows)
+
+
+def _infer(data, out, p):
+    if data is None:
+        return data, out
+    if len(data) < 3:
+        raise ArgumentError(f"Expected: data of (N, C, *spatial). Received: data.shape={data}.")
+    if p.global_pool:
+        return data, shapes.unify(out, (*data[:2], *(1,) * (len(data) - 2)))
+    windows = _windows(p.kernel, p.stride, p.pad, False, data[2:])
+    require_data(data, windows)
+    return data, shapes.unify(out, (*data[:2], *_counts(data, windows, p.pooling_convention)))
+
+
+def _power(xp, data, p_value):
+    return data if p_value == 1 else data**p_value
+
+
+def _root(xp, sums, p_value):
+    if p_value == 1:
+        return sums
+    return xp.sqrt(sums, out=sums) if p_value == 2 else xp.cbrt(sums, out=sums)
+
+
+@operator(
+    "Pooling",
+    cases=[
+        Case(data=(2, 2, 5), kernel=(2,), stride=(2,)),
+        Case(data=(1, 2, 5, 4), kernel=(3, 2), pool_type="avg", pad=(1, 1), stride=(2, 1)),
+        Case(data=(1, 2, 5, 4), kernel=(2, 2), pool_type="avg", pooling_convention="full", stride=(2, 3)),
+        Case(data=(1, 2, 3, 3, 3), kernel=(2, 2, 2), pool_type="sum"),
+        Case(data=(1, 2, 4, 4), kernel=(2, 2), pool_type="lp", p_value=2, low=0.1),
+        Case(data=(2, 2, 3, 4), global_pool=True, pool_type="avg"),
+    ],
+)
+class Pooling:
+    """The maximum, average, sum or p-norm of each window.
+
+    data: (N, C, *spatial), one to three spatial axes, floating. Output: (N, C, *counts), same dtype.
+    pooling_convention: counts = (spatial + 2 pad - kernel) / stride + 1, rounded down ("valid") or up ("full"), or
+    spatial / stride rounded up ("same"). global_pool: one window over everything. count_include_pad: whether an average
+    counts padding (default: yes). p_value: 1, 2 or 3, (sum of x^p)^(1/p), without taking absolute values.
+    cudnn_off is accepted and has no effect. Source: MXNet 1.9.1's `Pooling`.
+    """
+
+    def infer_shape(ins, outs, p):
+        data, out = _infer(ins[0], outs[0], p)
+        return [data], [out]
+
+    def forward(
+        xp,
+        data,
+        *,
+        kernel: Shape = (),
+        pool_type: Literal["max", "avg", "sum", "lp"] = "max",
+        global_pool: bool = False,
+        cudnn_off: bool = False,
+        pooling_convention: Literal["valid", "full", "same"] = "valid",
+        stride: Shape = (),
+        pad: Shape = (),
+        p_value: int | None = None,
+        count_include_pad: bool | None = None,
+        layout: Literal["NCW", "NCHW", "NCDHW", "NWC", "NHWC", "NDHWC"] | None = None,
+        out=None,
+    ):
+        require_channels_first(layout, data.ndim - 2)
+        windows = _windows(kernel, stride, pad, global_pool, data.shape[2:])
+        require_data(data.shape, windows)
+        counts = _counts(data.shape, windows, pooling_convention)
+        shape = (*data.shape[:2], *counts)
+        if pool_type == "max":
+            return kernels.max_forward(xp, data, windows, xp.empty(shape, data.dtype) if out is None else out)
+        wide = widen(xp, data)
+        direct = wide is data and out is not None
+        sums = out if direct else xp.empty(shape, wide.dtype)
+        if pool_type == "lp":
+            _require_p_value(p_value)
+            result = _root(xp, kernels.sum_forward(xp, _power(xp, wide, p_value), windows, sums), p_value)
+        else:
+            result = kernels.sum_forward(xp, wide, windows, sums)
+        if pool_type == "avg":
+            result /= kernels.window_sizes(xp, windows, wide, counts, count_include_pad is not False)
+        return deliver(result, out, data.dtype)
+
+    def gradient(F, gy, y, data, **params):
+        return F._pooling_backward(gy, data, y, **{name: params[name] for name in _FORM})
+
+
+_FORM = (
+    "kernel",
+    "pool_type",
+    "global_pool",
+    "pooling_convention",
+    "stride",
+    "pad",
+    "p_value",
+    "count_include_pad",
+)
+
+
+def _require_p_value(p_value):
+    if p_value not in (1, 2, 3):
+        raise ArgumentError(f"Expected: p_value of 1, 2 or 3 with pool_type='lp'. Received: p_value={p_value}.")
+
+
+@operator(
+    "_pooling_backward",
+    cases=[
+        Case(gy=(2, 2, 2), data=(2, 2, 5), y=(2, 2, 2), kernel=(2,), stride=(2,)),
+        Case(gy=(2, 2, 4), data=(2, 2, 5), y=(2, 2, 4), kernel=(2,), pool_type="avg"),
+    ],
+)
+class PoolingBackward:
+    """Gradient of Pooling by its data, from gy, data and Pooling's output y; parameters as there."""
+
+    infer_shape = shapes.like_input(1)
+    gradient = NOT_DIFFERENTIABLE
+
+    def forward(
+        xp,
+        gy,
+        data,
+        y,
+        *,
+        kernel: Shape = (),
+        pool_type: Literal["max", "avg", "sum", "lp"] = "max",
+        global_pool: bool = False,
+        pooling_convention: Literal["valid", "full", "same"] = "valid",
+        stride: Shape = (),
+        pad: Shape = (),
+        p_value: int | None = None,
+        count_include_pad: bool | None = None,
+        out=None,
+    ):
+        windows = _windows(kernel, stride, pad, global_pool, data.shape[2:])
+        wide, x = widen(xp, gy), widen(xp, data)
+        result = out if out is not None and wide is gy else xp.empty(data.shape, wide.dtype)
+        if pool_type == "max":
+            kernels.max_backward(xp, wide, data, y, windows, result)
+        elif pool_type == "lp":
+            _lp_backward(xp, wide, x, widen(xp, y), windows, p_value, result)
+        else:
+            if pool_type == "avg":
+                include_pad = count_include_pad is not False
+                wide = wide / kernels.window_sizes(xp, windows, x, y.shape[2:], include_pad)
+            kernels.sum_backward(xp, wide, windows, result)
+        return deliver(result, out, gy.dtype)
+
+
+def _lp_backward(xp, gy, data, y, windows, p_value, out):
+    """gy * (x / y)^(p - 1), and 0 where the norm is 0."""
+    if p_value == 1:
+        kernels.sum_backward(xp, gy, windows, out)
+        return
+    weight = gy / xp.where(y == 0, 1, y) ** (p_value - 1)
+    kernels.sum_backward(xp, weight, windows, out)
+    out *= data ** (p_value - 1)

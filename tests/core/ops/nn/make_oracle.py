@@ -1,0 +1,170 @@
+"""Writes oracle.json: what MXNet 1.9.1's neural-network operators and their gradients make of fixed inputs.
+
+Run by hand with an interpreter that has MXNet 1.9.1; the tests read only the file that it writes.
+"""
+
+import json
+import pathlib
+
+import mxnet as mx
+import numpy as np
+
+# name, inputs (a shape, to be filled with random numbers, or values), parameters
+CASES = [
+    ("FullyConnected", {"data": (2, 3), "weight": (4, 3), "bias": (4,)}, {"num_hidden": 4}),
+    ("FullyConnected", {"data": (2, 3, 2), "weight": (4, 6)}, {"num_hidden": 4, "no_bias": True}),
+    (
+        "FullyConnected",
+        {"data": (2, 3, 2), "weight": (3, 2), "bias": (3,)},
+        {"num_hidden": 3, "flatten": False},
+    ),
+    *(
+        ("Activation", {"data": (3, 4)}, {"act_type": kind})
+        for kind in ("relu", "sigmoid", "tanh", "softrelu", "softsign")
+    ),
+    ("Convolution", {"data": (2, 3, 6), "weight": (4, 3, 3), "bias": (4,)}, {"kernel": (3,), "num_filter": 4}),
+    (
+        "Convolution",
+        {"data": (2, 2, 5, 6), "weight": (3, 2, 3, 2), "bias": (3,)},
+        {"kernel": (3, 2), "num_filter": 3, "stride": (2, 1), "pad": (1, 1)},
+    ),
+    (
+        "Convolution",
+        {"data": (2, 4, 6, 5), "weight": (4, 2, 2, 2)},
+        {"kernel": (2, 2), "num_filter": 4, "num_group": 2, "dilate": (2, 1), "no_bias": True},
+    ),
+    (
+        "Convolution",
+        {"data": (1, 2, 3, 4, 3), "weight": (2, 2, 2, 2, 2), "bias": (2,)},
+        {"kernel": (2, 2, 2), "num_filter": 2, "pad": (1, 0, 1), "stride": (1, 2, 1)},
+    ),
+    ("Convolution", {"data": (2, 3, 3, 3), "weight": (2, 3, 1, 1), "bias": (2,)}, {"kernel": (1, 1), "num_filter": 2}),
+    (
+        "Convolution",
+        {"data": (2, 3, 5, 5), "weight": (2, 3, 1, 1), "bias": (2,)},
+        {"kernel": (1, 1), "num_filter": 2, "stride": (2, 2)},
+    ),
+    *(
+        (
+            "Pooling",
+            {"data": (1, 2, 5, 6)},
+            {"kernel": kernel, "stride": (2, 2), "pad": pad, "pool_type": kind, "pooling_convention": convention},
+        )
+        for kind in ("max", "avg", "sum")
+        for convention in ("valid", "full")
+        for kernel, pad in (((2, 2), (0, 0)), ((3, 3), (1, 1)))
+    ),
+    ("Pooling", {"data": (2, 2, 5)}, {"kernel": (3,), "stride": (1,), "pool_type": "max"}),
+    ("Pooling", {"data": (1, 2, 4, 4, 4)}, {"kernel": (2, 2, 2), "stride": (2, 1, 2), "pool_type": "avg"}),
+    ("Pooling", {"data": (2, 2, 3, 4)}, {"global_pool": True, "kernel": (2, 2), "pad": (1, 1), "pool_type": "avg"}),
+    ("Pooling", {"data": (2, 2, 3, 4)}, {"global_pool": True, "pool_type": "max"}),
+    (
+        "Pooling",
+        {"data": (1, 1, 5, 5)},
+        {"kernel": (3, 3), "stride": (2, 2), "pad": (1, 1), "pool_type": "avg", "count_include_pad": False},
+    ),
+    *(
+        ("Pooling", {"data": (1, 2, 4, 4)}, {"kernel": (2, 2), "pool_type": "lp", "p_value": p, "low": 0.2})
+        for p in (1, 2, 3)
+    ),
+    ("Pooling", {"data": [[[0, 0, 0], [1, 1, 1]]]}, {"kernel": (2,), "pool_type": "max"}),
+    *(
+        ("SoftmaxOutput", {"data": (3, 4), "label": [0, 3, 1]}, options)
+        for options in (
+            {},
+            {"grad_scale": 0.5},
+            {"normalization": "batch"},
+            {"normalization": "valid", "ignore_label": 3},
+            {"normalization": "valid", "ignore_label": 3, "use_ignore": True},
+            {"smooth_alpha": 0.2},
+        )
+    ),
+    *(
+        ("SoftmaxOutput", {"data": (2, 3, 2, 2), "label": [[[0, 1], [2, 1]], [[0, 0], [2, 1]]]}, options)
+        for options in (
+            {"multi_output": True},
+            {"multi_output": True, "normalization": "batch"},
+            {"multi_output": True, "normalization": "valid", "use_ignore": True, "ignore_label": 1},
+            {"multi_output": True, "smooth_alpha": 0.2},
+        )
+    ),
+    *(
+        ("SoftmaxOutput", {"data": (2, 2, 3), "label": [[0, 1], [2, 1]]}, options)
+        for options in (
+            {"preserve_shape": True},
+            {"preserve_shape": True, "normalization": "batch"},
+            {"preserve_shape": True, "normalization": "valid", "use_ignore": True, "ignore_label": 1},
+        )
+    ),
+    ("SoftmaxOutput", {"data": (2, 3), "label": [[0.5, 0.25, 0.25], [0, 1, 0]]}, {"grad_scale": 2}),
+    *(
+        (
+            "BatchNorm",
+            {"data": (3, 2, 2, 2), "gamma": (2,), "beta": (2,), "moving_mean": (2,), "moving_var": [1.5, 0.5]},
+            options,
+        )
+        for options in (
+            {},
+            {"fix_gamma": False, "momentum": 0.5, "eps": 0.01},
+            {"fix_gamma": False, "use_global_stats": True},
+            {"fix_gamma": False, "output_mean_var": True},
+            {"fix_gamma": False, "predict": True},
+        )
+    ),
+    (
+        "BatchNorm",
+        {"data": (4, 3), "gamma": (3,), "beta": (3,), "moving_mean": (3,), "moving_var": [1, 2, 3]},
+        {"axis": -1, "fix_gamma": False},
+    ),
+    ("Dropout", {"data": (2, 3)}, {"predict": True}),
+    ("Dropout", {"data": (2, 3)}, {"p": 0.0}),
+    (
+        "Embedding",
+        {"data": [[0, 2, -1], [7, 1.7, 2]], "weight": (4, 3)},
+        {"input_dim": 4, "output_dim": 3, "constants": ["data"]},
+    ),
+]
+
+
+def _fill(spec, random, low):
+    if isinstance(spec, list):
+        return np.array(spec, "float32")
+    return np.round(random.uniform(low, 1, spec), 3).astype("float32")
+
+
+def _listed(array):
+    return np.array([float(f"{value:.7g}") for value in array.asnumpy().ravel()]).reshape(array.shape).tolist()
+
+
+def run(index, case):
+    """Outputs, gradients by all inputs that have one, and auxiliary states after backward."""
+    name, inputs, options = case
+    params = dict(options)
+    low, predict, constants = params.pop("low", -1), params.pop("predict", False), params.pop("constants", [])
+    random = np.random.RandomState(index)
+    values = {key: _fill(spec, random, low) for key, spec in inputs.items()}
+    arrays = {key: mx.nd.array(value) for key, value in values.items()}
+    constants = [*constants, "moving_mean", "moving_var"]
+    for key, array in arrays.items():
+        if key not in constants:
+            array.attach_grad()
+    with mx.autograd.record(train_mode=not predict):
+        outputs = getattr(mx.nd, name)(**arrays, **params)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    head = np.round(random.uniform(-1, 1, outputs[0].shape), 3).astype("float32")
+    mx.autograd.backward(outputs[:1], [mx.nd.array(head)], train_mode=not predict)
+    return {
+        "operator": name,
+        "parameters": params,
+        "inputs": {key: value.tolist() for key, value in values.items()},
+        "is_train": not predict,
+        "outputs": [_listed(output) for output in outputs],
+        "head": head.tolist(),
+        "gradients": {key: _listed(array.grad) for key, array in arrays.items() if array.grad is not None},
+        "after": {key: _listed(array) for key, array in arrays.items() if key.startswith("moving_")},
+    }
+
+
+if __name__ == "__main__":
+    rows = ",\n".join(json.dumps(run(index, case)) for index, case in enumerate(CASES))
+    pathlib.Path(__file__).with_name("oracle.json").write_text(f"[\n{rows}\n]\n", encoding="utf-8")
