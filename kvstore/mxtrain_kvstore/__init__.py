@@ -1,0 +1,1 @@
+"""How parameters move: the KVStore in its kinds, sharding, the data plane and its transports."""

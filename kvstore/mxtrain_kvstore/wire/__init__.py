@@ -1,0 +1,1 @@
+"""The data plane's protocol: messages, their declared forms, and their encoding."""

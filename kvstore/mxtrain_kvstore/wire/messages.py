@@ -1,0 +1,318 @@
+"""The messages of the data plane, between workers and parameter servers, with the declared form of every field.
+
+A message is one header frame (`codec.py`) and, where its docstring says so, one payload frame of raw values.
+
+Words. A *store* is one KVStore object of the job; workers number theirs in the order of creation. A server keeps values
+in *segments*, flat arrays of one element type; a segment is a sequence of *blocks*, each a parameter or a slice of one.
+A *run* is [segment, first block, number of blocks, round]. The *round* of a push is how often this worker has pushed
+these blocks, this push included; of a pull, the round that the values must have reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from mxtrain_kvstore.wire.schema import Check, Flag, Integer, Key, ListOf, Plain, Record, Runs, Text
+
+#: Version of this protocol; a server refuses workers of another.
+PROTOCOL = 1
+#: Most runs, keys or blocks that one message may name.
+MAX_ITEMS = 4096
+
+Run = list[int]
+_MessageClass = TypeVar("_MessageClass", bound="type[Any]")
+
+kinds: dict[int, tuple[type[Any], tuple[Check, ...]]] = {}
+kind_of: dict[type[Any], int] = {}
+
+
+def message(kind: int, **fields: Check) -> Callable[[_MessageClass], _MessageClass]:
+    """Class decorator: registers a NamedTuple under its number on the wire, with the check of each field."""
+
+    def register(klass: _MessageClass) -> _MessageClass:
+        if tuple(fields) != klass._fields or kind in kinds:
+            raise TypeError(f"{klass.__name__}: every field needs a check, and kind {kind} must be free")
+        kinds[kind] = (klass, tuple(fields.values()))
+        kind_of[klass] = kind
+        return klass
+
+    return register
+
+
+REQUEST = Integer()
+STORE = Integer(1 << 31)
+SERVER = Integer(1 << 20)
+NAME = Text(256)
+REASON = Text(8192)
+RUNS = Runs(MAX_ITEMS)
+DTYPE = Text(32)
+SHAPE = ListOf(Integer(), 64)
+FILE = Record(Integer(), Integer(), Integer(), Text(64))
+PART = Record(SERVER, Integer(), Integer(), Integer(), Integer(), Integer())
+
+# ---------------------------------------------------------------- from a worker
+
+
+@message(1, protocol=Integer(), job=NAME, node=NAME, rank=SERVER)
+class Hello(NamedTuple):
+    """The first message of a worker. Answer: Welcome."""
+
+    protocol: int
+    job: str
+    node: str
+    rank: int
+
+
+@message(2, request=REQUEST, store=STORE, mode=Text(8))
+class OpenStore(NamedTuple):
+    """The worker takes part in a store; mode: "sync" or "async". Answer: Done."""
+
+    request: int
+    store: int
+    mode: str
+
+
+@message(
+    3, request=REQUEST, store=STORE, entries=ListOf(Record(Key(), DTYPE, SHAPE, ListOf(Integer(), 1 << 16)), MAX_ITEMS)
+)
+class Create(NamedTuple):
+    """New keys; entries: [key, dtype, shape, lengths of the blocks in elements]. Answer: Created."""
+
+    request: int
+    store: int
+    entries: list[list[Any]]
+
+
+@message(4, runs=RUNS)
+class Write(NamedTuple):
+    """Initial values of new keys; round is 0. Payload: the values of all runs, one after the other."""
+
+    runs: list[Run]
+
+
+@message(5, request=REQUEST, store=STORE, entries=ListOf(Record(Key(), DTYPE, SHAPE, ListOf(PART, 1 << 16)), MAX_ITEMS))
+class Publish(NamedTuple):
+    """Makes keys known to all workers, their initial values written; goes to every server. Answer: Done.
+
+    entries: [key, dtype, shape, parts]; a part is [server, segment, first block, blocks, offset, elements].
+    """
+
+    request: int
+    store: int
+    entries: list[list[Any]]
+
+
+@message(6, request=REQUEST, store=STORE, keys=ListOf(Key(), MAX_ITEMS))
+class Lookup(NamedTuple):
+    """Asks where keys lie. Answer, as soon as all of them are published: Directory."""
+
+    request: int
+    store: int
+    keys: list[Any]
+
+
+@message(7, runs=RUNS, mapped=Flag())
+class Push(NamedTuple):
+    """Values to be summed or applied. Payload, unless mapped: the values of all runs, one after the other.
+
+    mapped: the values lie in the worker's mirror of the segment, and stay there until the round is complete.
+    """
+
+    runs: list[Run]
+    mapped: bool
+
+
+@message(8, runs=RUNS, mapped=Flag())
+class Pull(NamedTuple):
+    """Asks for values. Answer, run by run as they get ready: Pulled. mapped: the worker reads the segment itself."""
+
+    runs: list[Run]
+    mapped: bool
+
+
+@message(9, request=REQUEST, store=STORE, description=Plain())
+class SetOptimizer(NamedTuple):
+    """The optimizer that servers apply, as `Optimizer.to_config` describes it. Answer: Done."""
+
+    request: int
+    store: int
+    description: dict[str, Any]
+
+
+@message(10, request=REQUEST, store=STORE, head=Integer(), body=Text(1 << 19))
+class Command(NamedTuple):
+    """Something for the controller of the servers. Answer: Done."""
+
+    request: int
+    store: int
+    head: int
+    body: str
+
+
+@message(11, request=REQUEST)
+class Sync(NamedTuple):
+    """Answered by Done after everything that the worker sent before has been taken."""
+
+    request: int
+
+
+@message(12, request=REQUEST, store=STORE)
+class LeaveStore(NamedTuple):
+    """The worker pushes no more to this store: later rounds go on without it. Answer: Done."""
+
+    request: int
+    store: int
+
+
+@message(13, request=REQUEST)
+class Farewell(NamedTuple):
+    """The worker leaves all stores and ends. Answer: Done."""
+
+    request: int
+
+
+@message(14, request=REQUEST, segment=Integer())
+class MapSegment(NamedTuple):
+    """Asks for the memory of a segment, to read it directly. Answer: Mapped."""
+
+    request: int
+    segment: int
+
+
+@message(15, request=REQUEST, segment=Integer(), file=FILE)
+class Mirror(NamedTuple):
+    """Memory of the worker that is laid out like a segment; file: [pid, descriptor, bytes, token]. Answer: Done."""
+
+    request: int
+    segment: int
+    file: list[Any]
+
+
+@message(16, request=REQUEST, runs=RUNS)
+class Explain(NamedTuple):
+    """Asks what runs are waiting for. Answer: Explained."""
+
+    request: int
+    runs: list[Run]
+
+
+@message(17, request=REQUEST, store=STORE)
+class GetProgress(NamedTuple):
+    """Asks for the optimizer's counts and for what it remembers about which blocks. Answer: Progress."""
+
+    request: int
+    store: int
+
+
+@message(18, request=REQUEST, segment=Integer(), first=Integer(), blocks=Integer(), part=Integer(64))
+class ReadState(NamedTuple):
+    """Asks for one state array of a run of blocks. Answer: StateValues."""
+
+    request: int
+    segment: int
+    first: int
+    blocks: int
+    part: int
+
+
+@message(19, request=REQUEST, segment=Integer(), first=Integer(), blocks=Integer(), part=Integer(64))
+class WriteState(NamedTuple):
+    """Overwrites one state array of a run of blocks. Payload: its values. Answer: Done."""
+
+    request: int
+    segment: int
+    first: int
+    blocks: int
+    part: int
+
+
+@message(20, request=REQUEST, store=STORE, progress=Plain())
+class SetProgress(NamedTuple):
+    """Overwrites the optimizer's counts. Answer: Done."""
+
+    request: int
+    store: int
+    progress: dict[str, Any]
+
+
+# ---------------------------------------------------------------- from a server
+
+
+@message(64, rank=SERVER)
+class Welcome(NamedTuple):
+    """The worker has been taken; rank: the server's."""
+
+    rank: int
+
+
+@message(65, request=REQUEST)
+class Done(NamedTuple):
+    """A request has been carried out."""
+
+    request: int
+
+
+@message(66, request=REQUEST, reason=REASON)
+class Refused(NamedTuple):
+    """A request cannot be carried out; request 0: a push or pull, and later ones of the same blocks, are lost."""
+
+    request: int
+    reason: str
+
+
+@message(67, request=REQUEST, places=ListOf(Record(Integer(), Integer()), MAX_ITEMS))
+class Created(NamedTuple):
+    """Where each new key lies: [segment, first block]."""
+
+    request: int
+    places: list[list[int]]
+
+
+@message(68, request=REQUEST, entries=ListOf(Record(Key(), DTYPE, SHAPE, ListOf(PART, 1 << 16)), MAX_ITEMS))
+class Directory(NamedTuple):
+    """What Publish said about the keys that were asked for."""
+
+    request: int
+    entries: list[list[Any]]
+
+
+@message(69, runs=RUNS, mapped=Flag())
+class Pulled(NamedTuple):
+    """Values that were asked for. Payload, unless mapped: the values of all runs, one after the other."""
+
+    runs: list[Run]
+    mapped: bool
+
+
+@message(70, request=REQUEST, file=FILE)
+class Mapped(NamedTuple):
+    """The memory of a segment: [pid, descriptor, bytes, token]."""
+
+    request: int
+    file: list[Any]
+
+
+@message(71, request=REQUEST, text=REASON)
+class Explained(NamedTuple):
+    """What runs are waiting for, for people."""
+
+    request: int
+    text: str
+
+
+@message(72, request=REQUEST, progress=Plain())
+class Progress(NamedTuple):
+    """The optimizer's counts."""
+
+    request: int
+    progress: dict[str, Any]
+
+
+@message(73, request=REQUEST, dtype=DTYPE, found=Flag())
+class StateValues(NamedTuple):
+    """One state array. Payload, where found: its values."""
+
+    request: int
+    dtype: str
+    found: bool

@@ -1,0 +1,121 @@
+"""The header codec: round trips, and nothing but declared messages comes through."""
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mxtrain_kvstore.wire import messages as m
+from mxtrain_kvstore.wire.codec import MAX_HEADER_BYTES, WireError, decode, encode
+
+EXAMPLES = [
+    m.Hello(1, "job", "node", 3),
+    m.OpenStore(1, 0, "sync"),
+    m.Create(2, 0, [["a", "float32", [2, 3], [6]], [7, "float16", [], [4, 4]]]),
+    m.Write([[0, 0, 1, 0]]),
+    m.Publish(3, 0, [["a", "float32", [2, 3], [[0, 0, 0, 1, 0, 6]]]]),
+    m.Lookup(4, 0, ["a", -7]),
+    m.Push([[0, 0, 10, 1], [1, 3, 1, 2]], False),
+    m.Pull([[0, 0, 10, 1]], True),
+    m.SetOptimizer(5, 0, {"name": "sgd", "config": {"lr_mult": [["a", 0.5]], "wd": 0.0, "x": None}}),
+    m.Command(6, 0, 1, "body"),
+    m.Sync(7),
+    m.LeaveStore(8, 0),
+    m.Farewell(9),
+    m.MapSegment(10, 0),
+    m.Mirror(11, 0, [1, 2, 4096, "t"]),
+    m.Explain(12, [[0, 0, 1, 1]]),
+    m.GetProgress(13, 0),
+    m.ReadState(14, 0, 0, 1, 0),
+    m.WriteState(15, 0, 0, 1, 0),
+    m.SetProgress(16, 0, {"num_update": 3}),
+    m.Welcome(0),
+    m.Done(1),
+    m.Refused(2, "no"),
+    m.Created(3, [[0, 4]]),
+    m.Directory(4, [[7, "float32", [], [[1, 0, 0, 1, 0, 6]]]]),
+    m.Pulled([[0, 0, 1, 5]], False),
+    m.Mapped(5, [1, 2, 3, "t"]),
+    m.Explained(6, "text"),
+    m.Progress(7, {}),
+    m.StateValues(8, "float32", True),
+]
+
+
+def test_every_kind_has_an_example() -> None:
+    assert {type(example) for example in EXAMPLES} == set(m.kind_of)
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
+def test_round_trip(message: object) -> None:
+    again = decode(encode(message))
+    assert (type(again), again) == (type(message), message)
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
+def test_every_field_is_checked(message: tuple) -> None:
+    """Each field replaced by something of another form is refused, and so is a missing or additional one."""
+    kind = m.kind_of[type(message)]
+    for position, value in enumerate(message):
+        wrong = b"\xff" if not isinstance(value, dict) else {1: b"x"}
+        values = [*message[:position], wrong, *message[position + 1 :]]
+        with pytest.raises(WireError):
+            decode(msgpack.packb([kind, *values]))
+    for values in (message[:-1], [*message, 1]):
+        with pytest.raises(WireError):
+            decode(msgpack.packb([kind, *values]))
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused(data: bytes) -> None:
+    try:
+        message = decode(data)
+    except WireError:
+        return
+    assert type(message) in m.kind_of
+
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=5)
+)
+trees = st.recursive(leaves, lambda x: st.lists(x, max_size=4) | st.dictionaries(st.text(max_size=3), x, max_size=3))
+
+
+@given(st.sampled_from(sorted(m.kinds)), st.lists(trees, max_size=5))
+def test_wrong_fields_are_refused(kind: int, fields: list) -> None:
+    try:
+        message = decode(msgpack.packb([kind, *fields]))
+    except WireError:
+        return
+    checks = m.kinds[kind][1]
+    assert all(check.accepts(value) for check, value in zip(checks, message, strict=True))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xc1", msgpack.packb([]), msgpack.packb({}), msgpack.packb([999]), b"\x91" * 5000]
+)
+def test_broken_headers(data: bytes) -> None:
+    with pytest.raises(WireError):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    "runs", [[], [[0, 0, 0, 1]], [[0, 0, 1]], [[0, -1, 1, 1]], [[0, 0, True, 1]], [[0, 0, 1, 1.0]]]
+)
+def test_bad_runs_are_refused(runs: list) -> None:
+    with pytest.raises(WireError):
+        decode(msgpack.packb([m.kind_of[m.Push], runs, False]))
+
+
+def test_sizes_are_bounded() -> None:
+    with pytest.raises(WireError, match="at most"):
+        decode(b"\x00" * (MAX_HEADER_BYTES + 1))
+    with pytest.raises(WireError, match="at most"):
+        encode(m.Explained(1, "x" * (MAX_HEADER_BYTES + 1)))
+    with pytest.raises(WireError):
+        decode(msgpack.packb([m.kind_of[m.Refused], 1, "x" * 10000]))
