@@ -47,21 +47,22 @@ class FactorScheduler(LRScheduler):
 
     def _decayed_lr(self, num_update: int) -> float:
         while num_update > self.count + self.step:
-            self.count += self.step
-            self.base_lr *= self.factor
-            if self.base_lr < self.stop_factor_lr:
-                self.base_lr = self.stop_factor_lr
-                _log.info("Update[%d]: learning rate reached %0.5e and will not change again", num_update, self.base_lr)
-                self._skip_steps(num_update)
-            elif self.factor == 1:
-                self._skip_steps(num_update)
-            else:
-                _log.info("Update[%d]: Change learning rate to %0.5e", num_update, self.base_lr)
+            if self.factor == 1 or self.base_lr == self.stop_factor_lr:
+                # no later step changes the rate: pass over all of them, however far ahead a resumed count lies
+                self.count += (num_update - self.count - 1) // self.step * self.step
+                break
+            self._lower(num_update)
         return self.base_lr
 
-    def _skip_steps(self, num_update: int) -> None:
-        """Passes over the steps that change nothing at once, however far ahead a resumed count lies."""
-        self.count += (num_update - self.count - 1) // self.step * self.step
+    def _lower(self, num_update: int) -> None:
+        """Makes the next step down."""
+        self.count += self.step
+        self.base_lr *= self.factor
+        if self.base_lr < self.stop_factor_lr:
+            self.base_lr = self.stop_factor_lr
+            _log.info("Update[%d]: learning rate reached %0.5e and will not change again", num_update, self.base_lr)
+        else:
+            _log.info("Update[%d]: Change learning rate to %0.5e", num_update, self.base_lr)
 
     def arguments(self) -> dict[str, Any]:
         """The constructor arguments that make this scheduler again."""

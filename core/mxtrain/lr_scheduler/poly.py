@@ -11,7 +11,7 @@ class CurveScheduler(LRScheduler):
     """A rate that follows a curve from base_lr, after the warm-up, to final_lr at `max_update`, and stays there.
 
     A subclass gives the curve as `_shape`. As in MXNet 1.9.1 the curve starts at the base_lr of the constructor:
-    assigning `base_lr` later has no effect.
+    assigning `base_lr` later has no effect. Unlike there, a job resumed beyond max_update starts at final_lr.
     """
 
     progress_fields: ClassVar[tuple[str, ...]] = (*LRScheduler.progress_fields, "base_lr_orig")
@@ -38,10 +38,10 @@ class CurveScheduler(LRScheduler):
         raise NotImplementedError
 
     def _decayed_lr(self, num_update: int) -> float:
-        if num_update <= self.max_update:
-            # A warm-up as long as the whole schedule leaves no steps to fall in: the curve is at its end.
-            part = float(num_update - self.warmup_steps) / self.max_steps if self.max_steps else 1.0
-            self.base_lr = self.final_lr + (self.base_lr_orig - self.final_lr) * self._shape(part)
+        done = min(num_update, self.max_update) - self.warmup_steps
+        # a warm-up as long as the whole schedule leaves no steps to fall in: the curve is at its end
+        part = done / self.max_steps if self.max_steps > 0 else 1.0
+        self.base_lr = self.final_lr + (self.base_lr_orig - self.final_lr) * self._shape(part)
         return self.base_lr
 
     def arguments(self) -> dict[str, Any]:

@@ -59,7 +59,10 @@ class BoundedReader:
     def array(self, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
         """A new array with the next bytes as its values."""
         self._take(math.prod(shape) * dtype.itemsize, f"the values of shape {shape} and dtype {dtype.name}")
-        array = np.empty(shape, dtype)
+        try:
+            array = np.empty(shape, dtype)
+        except ValueError as error:  # an axis of size 0 beside ones too large for any array
+            raise self.error("a shape that an array can have", str(shape)) from error
         self._stream.readinto(array.reshape(-1).view(np.uint8))  # type: ignore[attr-defined]
         return array
 

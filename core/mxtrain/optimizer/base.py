@@ -59,7 +59,7 @@ class Optimizer(Configurable):
         self.wd = wd
         self.begin_num_update = begin_num_update
         self.num_update = begin_num_update
-        self._all_index_update_counts: dict[int, dict[Hashable, int]] = {0: {}}
+        self._all_index_update_counts = {0: {}}
         self._index_update_count = self._all_index_update_counts[0]
         self.clip_gradient = clip_gradient
         self.multi_precision = multi_precision

@@ -20,6 +20,16 @@ class Configurable:
     #: Plain attributes that change from update to update, beyond the counts.
     progress_fields: ClassVar[tuple[str, ...]] = ()
 
+    # what the optimizer keeps
+    opt_registry: ClassVar[dict[str, type[Any]]]
+    num_update: int
+    lr_scheduler: Any
+    idx2name: dict[Hashable, str]
+    param_dict: dict[Hashable, Any]
+    lr_mult: dict[Hashable, float]
+    wd_mult: dict[Hashable, float]
+    _all_index_update_counts: dict[int, dict[Hashable, int]]
+
     def to_config(self) -> dict[str, Any]:
         """A description, {"name": str, "config": {...}}, of plain values only (numbers, text, lists, dictionaries).
 
@@ -30,7 +40,7 @@ class Configurable:
         Raises MXNetError where the class is not registered, or an argument or the scheduler has no plain form.
         """
         name = type(self).__name__.lower()
-        if self.opt_registry.get(name) is not type(self):  # type: ignore[attr-defined]
+        if self.opt_registry.get(name) is not type(self):
             raise MXNetError(
                 f"The optimizer {type(self).__name__} cannot be described for another process: expected a registered"
                 " class. Decorate it with @mx.optimizer.register in both processes."
@@ -38,10 +48,10 @@ class Configurable:
         config = {
             argument: self._argument(argument) for argument in arguments_of(type(self)) if argument not in _SPECIAL
         }
-        config["param_idx2name"] = [[index, name] for index, name in self.idx2name.items()]  # type: ignore[attr-defined]
+        config["param_idx2name"] = [[index, name] for index, name in self.idx2name.items()]
         config["lr_mult"] = self._multiplier_pairs("lr_mult")
         config["wd_mult"] = self._multiplier_pairs("wd_mult")
-        config["lr_scheduler"] = _scheduler_config(self.lr_scheduler)  # type: ignore[attr-defined]
+        config["lr_scheduler"] = _scheduler_config(self.lr_scheduler)
         config["progress"] = self.progress()
         return {"name": name, "config": config}
 
@@ -60,15 +70,15 @@ class Configurable:
     def _multiplier_pairs(self, which: str) -> list[list[Any]]:
         """The multipliers by name and index; those of param_dict become multipliers of their index."""
         table: dict[Hashable, float] = dict(getattr(self, which))
-        for index, parameter in self.param_dict.items():  # type: ignore[attr-defined]
+        for index, parameter in self.param_dict.items():
             table[index] = getattr(parameter, which)
         return [[key, float(value)] for key, value in table.items()]
 
     def progress(self) -> dict[str, Any]:
         """The counts of updates and whatever else the next update depends on, as plain values."""
-        counts: dict[int, dict[Hashable, int]] = self._all_index_update_counts  # type: ignore[attr-defined]
+        counts = self._all_index_update_counts
         return {
-            "num_update": self.num_update,  # type: ignore[has-type]
+            "num_update": self.num_update,
             "update_counts": [[device, [[i, n] for i, n in table.items()]] for device, table in counts.items()],
             "fields": {field: getattr(self, field) for field in self.progress_fields},
         }
@@ -76,8 +86,8 @@ class Configurable:
     def set_progress(self, progress: Mapping[str, Any]) -> None:
         """Continues from what `progress` gave. Raises MXNetError for anything else."""
         try:
-            self.num_update = int(progress.get("num_update", self.num_update))  # type: ignore[has-type]
-            counts = self._all_index_update_counts  # type: ignore[attr-defined]
+            self.num_update = int(progress.get("num_update", self.num_update))
+            counts = self._all_index_update_counts
             for device, pairs in progress.get("update_counts", ()):
                 counts.setdefault(device, {}).update({index: int(count) for index, count in pairs})
             fields = dict(progress.get("fields", {}))

@@ -46,7 +46,7 @@ class LARS(SGD):
 
     def set_wd_mult(self, args_wd_mult: Mapping[Hashable, float]) -> None:
         """As in `Optimizer`, but by default only parameters named *_weight decay."""
-        without_decay = {name: 0.0 for name in self.idx2name.values() if name.endswith("_gamma")}
+        without_decay: dict[Hashable, float] = {name: 0.0 for name in self.idx2name.values() if name.endswith("_gamma")}
         super().set_wd_mult({**without_decay, **self._symbol_multipliers("__wd_mult__"), **args_wd_mult})
 
     def _get_lrs(self, indices: Sequence[Hashable]) -> list[float]:
@@ -75,12 +75,12 @@ class LARS(SGD):
         wd: float,
         t: int,
         scaled: bool = True,
-        low_precision: Any = None,
+        **low: Any,
     ) -> None:
         """One update on backend arrays; states: (momentum,) or (). scaled: whether the norms scale the rate."""
         if scaled:
             lr *= self._trust_ratio(float(xp.linalg.norm(weight)), float(xp.linalg.norm(grad)) * self.rescale_grad, wd)
-        hyper = {"lr": lr, "wd": wd, "low_precision": low_precision, **self._common()}
+        hyper = {"lr": lr, "wd": wd, **self._common(), **low}
         if states:
             kernels.sgd_mom(xp, weight, grad, states[0], momentum=self._corrected_momentum(), **hyper)
         else:

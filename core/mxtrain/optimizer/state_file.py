@@ -63,8 +63,8 @@ def decode_states(buffer: bytes) -> tuple[dict[Hashable, Any], dict[str, Any], d
     for index, structure in _pairs(reader, header.get("states")):
         states[index] = _state(reader, structure, 0)
     progress, optimizer = header.get("progress"), header.get("optimizer")
-    reader.check(isinstance(progress, dict), "a map for progress", f"{progress!r:.100}")
-    reader.check(isinstance(optimizer, (dict, type(None))), "a map or nil for optimizer", f"{optimizer!r:.100}")
+    if not isinstance(progress, dict) or not isinstance(optimizer, (dict, type(None))):
+        raise reader.error("maps for progress and optimizer", f"{progress!r:.100}, {optimizer!r:.100}")
     return states, progress, optimizer
 
 
