@@ -69,7 +69,7 @@ def _parsed(op: Operator, cache: dict[Any, dict[str, Any]], given: dict[str, Any
 
 
 def _missing_input(op: Operator, selected: list[Any], params: dict[str, Any]) -> ArgumentTypeError:
-    names = [f"arg{i}" for i in range(len(selected))] if op.variadic else [*op.inputs(params), *op.aux]
+    names = op.all_inputs(params)
     missing = [name for name, value in zip(names, selected, strict=True) if value is None]
     return ArgumentTypeError(f"Operator {op.name!r}: expected the inputs {names}. Received: no {', '.join(missing)}.")
 

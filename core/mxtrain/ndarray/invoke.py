@@ -46,7 +46,7 @@ def _run(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, 
         if "ctx" in runtime:
             keywords["ctx"] = ctx
         if "state" in runtime:
-            state = keywords["state"] = _state_for(op, arrays, keywords, ctx)
+            state = keywords["state"] = _state_for(op, arrays, params, ctx)
     if op.choose_inputs is not None:
         arrays = list(op.arrange(arrays, params))
     try:
@@ -58,12 +58,12 @@ def _run(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, 
         raise op.explain(error, arrays, params) from error
 
 
-def _state_for(op: Operator, arrays: list[Any], keywords: dict[str, Any], ctx: Context) -> Any:
+def _state_for(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context) -> Any:
     """The state given with the call (a backward operator gets its forward's), or a fresh one."""
-    given = keywords.get("state")
+    given = params.get("state")
     if given is not None or op.create_state is None:
         return given
-    return op.create_state(ctx, [tuple(a.shape) for a in arrays], [a.dtype for a in arrays], Params(**keywords))
+    return op.create_state(ctx, [tuple(a.shape) for a in arrays], [a.dtype for a in arrays], Params(**params))
 
 
 def _finish(

@@ -34,7 +34,7 @@ operators without one. A fused backward kernel is one more operator.
 
 Other names a class may define (p holds all parameters as attributes):
 `infer_shape`, `infer_type` (rules of `shapes` and `types`; the type rule defaults to `types.same`), `inputs(p)`,
-`aux` (names of the inputs that are auxiliary states, last), `mutates` (names of inputs that forward writes),
+`aux` (names of the inputs that are auxiliary states, last, or a function of p), `mutates` (names of inputs that forward writes),
 `outputs` (names, or a function of p), `visible` (how many of the outputs a user sees, or a function of p),
 `inplace` (indices of inputs whose buffer output 0 may take over), `view` (the output is the input's memory in another
 shape), `ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`.
@@ -72,14 +72,24 @@ class Case:
     """One test case of an operator: a shape (or an array, or a list of shapes for `*data`) per input, and parameters.
 
     Inputs are filled with random numbers from `low` to `high`. differentiable=False leaves the case out of the
-    numerical-gradient test (integers, or a kink of measure zero that random numbers may hit).
+    numerical-gradient test (integers, or a kink of measure zero that random numbers may hit). A mapping as the first
+    argument holds inputs and parameters whose names are taken: {"low": 0.0}.
     """
 
-    def __init__(self, *, low: float = -1.0, high: float = 1.0, differentiable: bool = True, **arguments: Any) -> None:
+    def __init__(
+        self,
+        named: Mapping[str, Any] | None = None,
+        /,
+        *,
+        low: float = -1.0,
+        high: float = 1.0,
+        differentiable: bool = True,
+        **arguments: Any,
+    ) -> None:
         self.low = low
         self.high = high
         self.differentiable = differentiable
-        self.arguments = arguments
+        self.arguments = {**(named or {}), **arguments}
 
     def __repr__(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
@@ -110,7 +120,6 @@ class Operator:
     aliases: tuple[str, ...] = ()
     variadic: bool = False
     accepts_extra: bool = False
-    aux: tuple[str, ...] = ()
     mutates: tuple[str, ...] = ()
     count: str = "num_args"
     inplace: tuple[int, ...] = ()
@@ -119,6 +128,7 @@ class Operator:
     cases: tuple[Case, ...] = ()
     source: str = ""
     choose_inputs: Callable[[Params], Sequence[str]] | None = None
+    choose_aux: Callable[[Params], Sequence[str]] | None = None
     choose_outputs: Callable[[Params], Sequence[str]] | None = None
     choose_visible: Callable[[Params], int] | None = None
     create_state: Callable[..., Any] | None = None
@@ -151,11 +161,19 @@ class Operator:
 
     def inputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the inputs in use, auxiliary states excluded."""
+        if self.choose_inputs is not None:
+            return tuple(self.choose_inputs(Params(**params)))
         if self.variadic:
             return tuple(f"arg{i}" for i in range(params.get(self.count) or 0))
-        if self.choose_inputs is None:
-            return self.input_names[: len(self.input_names) - len(self.aux)]
-        return tuple(self.choose_inputs(Params(**params)))
+        return self.input_names[: len(self.input_names) - len(self.aux(params))]
+
+    def aux(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the inputs that are auxiliary states; they come last."""
+        return () if self.choose_aux is None else tuple(self.choose_aux(Params(**params)))
+
+    def all_inputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the inputs in use, auxiliary states last."""
+        return (*self.inputs(params), *self.aux(params))
 
     def outputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of all outputs."""
@@ -181,7 +199,7 @@ class Operator:
         """The arrays in the order of forward's arguments, None for inputs switched off in the middle."""
         if self.choose_inputs is None or self.variadic:
             return arrays
-        names = (*self.inputs(params), *self.aux)
+        names = self.all_inputs(params)
         if names == self.input_names[: len(names)]:
             return arrays
         given = dict(zip(names, arrays, strict=True))
@@ -213,7 +231,7 @@ class Operator:
         return kind(f"{where}: {reason} Inputs: {received or 'none'}.")
 
     def _names_for(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> Sequence[str]:
-        return [f"arg{i}" for i in range(len(arrays))] if self.variadic else self.input_names
+        return self.all_inputs(params) if self.variadic else self.input_names
 
     def _conclude(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> str:
         """What the inference rules say is wrong with the inputs; empty if they find nothing."""
@@ -283,7 +301,6 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         runtime=frozenset(p.name for p in keywords) & RUNTIME_ARGUMENTS,
         variadic=variadic,
         accepts_extra=any(p.kind is p.VAR_KEYWORD for p in signature),
-        aux=parts.get("aux", ()),
         mutates=parts.get("mutates", ()),
         count=count,
         inplace=parts.get("inplace", ()),
@@ -291,6 +308,7 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         ignores_head_gradient=parts.get("ignores_head_gradient", False),
         source=forward.__module__,
         choose_inputs=_as_function(_unwrap(parts.get("inputs"))),
+        choose_aux=_as_function(_unwrap(parts.get("aux"))),
         choose_outputs=_as_function(_unwrap(parts.get("outputs"))),
         choose_visible=_as_function(_unwrap(parts.get("visible"))),
         create_state=_unwrap(parts.get("create_state")),

@@ -44,17 +44,28 @@ def _bind_variadic(
         while rest and isinstance(rest[0], array_type):
             inputs.append(rest.pop(0))
     given = dict(kwargs)
-    named = [name for name in given if isinstance(given[name], array_type)]
-    inputs += [given.pop(name) for name in named]
+    named = {name: given.pop(name) for name in list(given) if isinstance(given[name], array_type)}
+    inputs += _in_declared_order(op, named, given, len(inputs))
     parameters = [name for name in op.params if name != op.count]
     if len(rest) > len(parameters):
         raise _wrong_input(op, f"argument {len(inputs)}", rest[0], array_type)
     given.update(zip(parameters, rest, strict=False))
     for position, value in enumerate(inputs):
-        if not isinstance(value, array_type):
+        if value is not None and not isinstance(value, array_type):
             raise _wrong_input(op, f"argument {position}", value, array_type)
     given[op.count] = len(inputs)
     return inputs, given
+
+
+def _in_declared_order(op: Operator, named: dict[str, Any], given: Mapping[str, Any], taken: int) -> list[Any]:
+    """Inputs given by name: in the order in which an operator that names its inputs lists them, else as given."""
+    if op.choose_inputs is None or not named:
+        return list(named.values())
+    names = op.all_inputs(op.parse(given))[taken:]
+    unknown = [name for name in named if name not in names]
+    if unknown:
+        raise unknown_parameter(op.name, unknown[0], names)
+    return [named.get(name) for name in names]
 
 
 def _wrong_input(op: Operator, name: str, value: Any, array_type: type) -> ArgumentTypeError:
@@ -72,7 +83,7 @@ def select_inputs(op: Operator, inputs: Sequence[Any], params: Mapping[str, Any]
     """
     if op.variadic:
         return list(inputs)
-    names = (*op.inputs(params), *op.aux)
+    names = op.all_inputs(params)
     given = dict(zip(op.input_names, inputs, strict=True))
     for name, value in given.items():
         if value is not None and name not in names:

@@ -35,8 +35,8 @@ def compose(op: Operator, name: str, inputs: list[Any], given: Mapping[str, Any]
     runtime = {key: given[key] for key in ("state",) if key in given}
     attrs = {key: format_value(value) for key, value in given.items() if key not in runtime}
     node = Node(op, name, None, {**current_attributes().get(attr), **attrs}, runtime)
-    names = node.input_names if not op.variadic else [f"arg{i}" for i in range(len(inputs))]
-    by_name = dict(zip(names if op.variadic else op.input_names, inputs, strict=True))
+    names = node.input_names
+    by_name = dict(zip(names if op.variadic else op.input_names, inputs, strict=False))
     superfluous = [key for key, value in by_name.items() if value is not None and key not in names]
     if superfluous:
         raise ArgumentTypeError(

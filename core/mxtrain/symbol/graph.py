@@ -65,16 +65,12 @@ class Node:
     @property
     def num_aux(self) -> int:
         """How many of the inputs (the last ones) are auxiliary states."""
-        return 0 if self.op is None else len(self.op.aux)
+        return 0 if self.op is None else len(self.op.aux(self.params))
 
     @property
     def input_names(self) -> list[str]:
         """The operator's names of the inputs in use, auxiliary states last."""
-        if self.op is None:
-            return []
-        if self.op.variadic:
-            return [f"arg{i}" for i in range(len(self.inputs))]
-        return [*self.op.inputs(self.params), *self.op.aux]
+        return [] if self.op is None else list(self.op.all_inputs(self.params))
 
     def attribute(self, key: str) -> str | None:
         """A user attribute; `ctx_group` and its like also by their plain name."""
