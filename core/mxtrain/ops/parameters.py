@@ -175,7 +175,9 @@ def format_value(value: Any) -> str:
 
 
 # what may stand in a node's attributes beside its parameters: hidden keys and those of the C++ executor
-_FOREIGN_KEYS = frozenset(("workspace", "cudnn_tune", "cudnn_off", "ctx_group", "lr_mult", "wd_mult", "force_mirroring"))
+_FOREIGN_KEYS = frozenset(
+    ("ctx", "workspace", "cudnn_tune", "cudnn_off", "ctx_group", "lr_mult", "wd_mult", "force_mirroring")
+)
 
 
 def parse_params(

@@ -1,0 +1,149 @@
+"""Operators that make arrays out of nothing but a shape, and out of another array's shape."""
+
+from typing import Any
+
+import numpy as np
+
+from mxtrain.base import ArgumentError
+from mxtrain.ops import shapes, types
+from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator, operator
+from mxtrain.ops.parameters import DType, Shape
+
+
+def infer_from_parameter(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
+    """The output has the shape that the parameter `shape` names, in which 0 and -1 are unknown."""
+    wanted = tuple(-1 if size == 0 else size for size in p.shape)
+    return ins, [shapes.unify(wanted or None, outs[0])]
+
+
+def _filled(xp: Any, shape: tuple[int, ...], value: float, dtype: Any, out: Any) -> Any:
+    if any(size < 0 for size in shape):
+        raise ArgumentError(f"Expected: sizes >= 0. Received: shape={shape}.")
+    if out is None:
+        return xp.full(shape or (1,), value, dtype)
+    out[...] = value
+    return out
+
+
+def _declare_like(name: str, value: int) -> None:
+    def forward(xp, data, *, out=None):
+        return _filled(xp, data.shape, value, data.dtype, out)
+
+    declare_operator(
+        name,
+        doc=f"An array of {value}s. data: any shape and dtype, its values unused. Output: the same shape and dtype.",
+        cases=[Case(data=(2, 3))],
+        forward=forward,
+        gradient=ZERO_GRADIENT,
+        infer_shape=shapes.same,
+        inplace=(0,),
+    )
+
+
+def _declare_constant(name: str, value: int) -> None:
+    def forward(xp, *, shape: Shape = (), dtype: DType = np.dtype(np.float32), out=None):
+        return _filled(xp, shape, value, dtype, out)
+
+    declare_operator(
+        name,
+        doc=f"An array of {value}s. shape, dtype: those of the output.",
+        cases=[Case(shape=(2, 3)), Case(shape=(2,), dtype="int32")],
+        forward=forward,
+        gradient=ZERO_GRADIENT,
+        infer_shape=infer_from_parameter,
+        infer_type=types.from_parameter,
+    )
+
+
+for _word, _value in (("zeros", 0), ("ones", 1)):
+    _declare_like(f"{_word}_like", _value)
+    _declare_constant(f"_{_word}", _value)
+
+
+@operator("_full", cases=[Case(shape=(2, 3), value=2.5), Case(shape=(2,), value=3, dtype="int32")])
+class Full:
+    """An array filled with `value`. shape, dtype: those of the output."""
+
+    infer_shape = infer_from_parameter
+    infer_type = types.from_parameter
+    gradient = ZERO_GRADIENT
+
+    def forward(xp, *, shape: Shape = (), dtype: DType = np.dtype(np.float32), value: float, out=None):
+        return _filled(xp, shape, value, dtype, out)
+
+
+def _arange_count(start: float, stop: float | None, step: float, repeat: int) -> int:
+    if stop is None:
+        start, stop = 0.0, start
+    if step == 0 or (stop - start) / step <= 0 or repeat < 1:
+        raise ArgumentError(
+            f"Expected: a range that is not empty. Received: start={start}, stop={stop}, step={step}, repeat={repeat}."
+        )
+    return int(np.ceil((stop - start) / step)) * repeat
+
+
+@operator("_arange", cases=[Case(start=0, stop=5), Case(start=1, stop=6, step=2, repeat=2, dtype="int32")])
+class Arange:
+    """The numbers from start (inclusive) to stop (exclusive), each `repeat` times; from 0 to start without stop.
+
+    infer_range: take the length from where the output is used. Output: (n,), dtype `dtype`.
+    """
+
+    infer_type = types.from_parameter
+    gradient = ZERO_GRADIENT
+
+    def infer_shape(ins, outs, p):
+        if p.infer_range:
+            return ins, outs
+        return ins, [shapes.unify((_arange_count(p.start, p.stop, p.step, p.repeat),), outs[0])]
+
+    def forward(
+        xp,
+        *,
+        start: float,
+        stop: float | None = None,
+        step: float = 1.0,
+        repeat: int = 1,
+        infer_range: bool = False,
+        dtype: DType = np.dtype(np.float32),
+    ):
+        count = _arange_count(start, stop, step, repeat) // repeat
+        first = 0.0 if stop is None else start
+        numbers = (first + step * xp.arange(count)).astype(dtype)
+        return xp.repeat(numbers, repeat) if repeat > 1 else numbers
+
+
+@operator("_linspace", cases=[Case(start=0, stop=1, num=5), Case(start=0, stop=1, num=4, endpoint=False)])
+class Linspace:
+    """`num` evenly spaced numbers from start to stop, which is among them with `endpoint`. Output: (num,)."""
+
+    infer_type = types.from_parameter
+    gradient = ZERO_GRADIENT
+
+    def infer_shape(ins, outs, p):
+        return ins, [shapes.unify((p.num,), outs[0])]
+
+    def forward(
+        xp,
+        *,
+        start: float,
+        stop: float,
+        num: int,
+        endpoint: bool = True,
+        dtype: DType = np.dtype(np.float32),
+    ):
+        return xp.linspace(start, stop, num, endpoint).astype(dtype)
+
+
+@operator("_eye", cases=[Case(N=3), Case(N=2, M=3, k=1, dtype="int32")])
+class Eye:
+    """An (N, M) array with ones on the k-th diagonal; M = N where M is 0. Output: dtype `dtype`."""
+
+    infer_type = types.from_parameter
+    gradient = ZERO_GRADIENT
+
+    def infer_shape(ins, outs, p):
+        return ins, [shapes.unify((p.N, p.M or p.N), outs[0])]
+
+    def forward(xp, *, N: int, M: int = 0, k: int = 0, dtype: DType = np.dtype(np.float32)):
+        return xp.eye(N, M or N, k, dtype=dtype)

@@ -1,0 +1,200 @@
+"""Reductions over some or all axes: sum, mean, prod, nansum, nanprod, max, min."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mxtrain.base import ArgumentError
+from mxtrain.ops import shapes
+from mxtrain.ops.operator import Case, declare_operator, operator
+from mxtrain.ops.parameters import Shape
+
+
+def reduced_axes(axis: tuple[int, ...] | None, exclude: bool, ndim: int) -> tuple[int, ...]:
+    """The axes to reduce, sorted. Raises ArgumentError for an axis that is named twice or does not exist."""
+    axes = shapes.normalize_axes(axis, ndim)
+    if axis and len(axes) < len(axis):
+        raise ArgumentError(f"Expected: distinct axes. Received: axis={tuple(axis)} of {ndim} axes.")
+    if exclude and axis:
+        return tuple(n for n in range(ndim) if n not in axes)
+    return axes
+
+
+def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> tuple[int, ...]:
+    """The shape that is left; (1,) where every axis is reduced, as MXNet has no arrays without axes."""
+    if keepdims:
+        return tuple(1 if n in axes else size for n, size in enumerate(shape))
+    return tuple(size for n, size in enumerate(shape) if n not in axes) or (1,)
+
+
+def infer_reduction(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
+    """The shape rule of an operator with the parameters axis, keepdims and (perhaps) exclude."""
+    if ins[0] is None:
+        return ins, outs
+    axes = reduced_axes(p.axis, getattr(p, "exclude", False), len(ins[0]))
+    return ins, [shapes.unify(reduced_shape(ins[0], axes, p.keepdims), outs[0])]
+
+
+def reduce_into(
+    function: Callable[..., Any], data: Any, axes: tuple[int, ...], keepdims: bool, out: Any, **options: Any
+) -> Any:
+    """`function` (such as xp.sum) over axes, its result in MXNet's shape and data's dtype."""
+    shape = reduced_shape(data.shape, axes, keepdims)
+    if out is None:
+        result = function(data, axis=axes, keepdims=keepdims, **options)
+        return result.astype(data.dtype, copy=False).reshape(shape)
+    target = out.reshape(reduced_shape(data.shape, axes, True)) if shape == (1,) else out
+    function(data, axis=axes, keepdims=keepdims or shape == (1,), out=target, **options)
+    return out
+
+
+def _accumulate(xp: Any, name: str, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
+    """xp.sum or xp.prod in data's own dtype (integers wrap around, as in MXNet); bfloat16 goes through float32."""
+    if data.dtype.kind == "V":
+        result = reduce_into(getattr(xp, name), data.astype("float32"), axes, keepdims, None).astype(data.dtype)
+        return result if out is None else _filled(out, result)
+    return reduce_into(getattr(xp, name), data, axes, keepdims, out, dtype=data.dtype)
+
+
+def _filled(out: Any, values: Any) -> Any:
+    out[...] = values
+    return out
+
+
+def _sum(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
+    return _accumulate(xp, "sum", data, axes, keepdims, out)
+
+
+def _prod(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
+    return _accumulate(xp, "prod", data, axes, keepdims, out)
+
+
+def _mean(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
+    count = 1
+    for axis in axes:
+        count *= data.shape[axis]
+    total = _accumulate(xp, "sum", data, axes, keepdims, out)
+    if data.dtype.kind in "iub":  # C's integer division, which truncates
+        return _filled(total, xp.trunc(total / count).astype(data.dtype))
+    return xp.divide(total, data.dtype.type(count), out=total)
+
+
+def _nan_as(neutral: int, reduce: Callable[..., Any]) -> Callable[..., Any]:
+    def compute(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
+        clean = data if data.dtype.kind in "iub" else xp.where(xp.isnan(data), data.dtype.type(neutral), data)
+        return reduce(xp, clean, axes, keepdims, out)
+
+    return compute
+
+
+def _extremum(name: str) -> Callable[..., Any]:
+    def compute(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
+        return reduce_into(getattr(xp, name), data, axes, keepdims, out)
+
+    return compute
+
+
+def _spread(F: Any, value: Any, data: Any, p: dict[str, Any], average: bool = False) -> Any:
+    """`value`, which has a reduction's shape, repeated over the reduced axes."""
+    return F._spread_reduced(value, data, average=average, **p)
+
+
+def _select_extremum(F: Any, gy: Any, y: Any, data: Any, p: dict[str, Any]) -> Any:
+    # every element that equals the extremum gets the whole gradient
+    return _spread(F, gy, data, p) * (data == _spread(F, y, data, p))
+
+
+def _declare(
+    *names: str, meaning: str, compute: Callable[..., Any], gradient: Callable[..., Any], low: float = -1.0
+) -> None:
+    def forward(xp, data, *, axis: Shape | None = None, keepdims: bool = False, exclude: bool = False, out=None):
+        return compute(xp, data, reduced_axes(axis, exclude, data.ndim), keepdims, out)
+
+    def differentiate(F, gy, y, data, **p):
+        return gradient(F, gy, y, data, p)
+
+    declare_operator(
+        *names,
+        doc=f"{meaning}, over some axes.\n\n"
+        "data: any shape. axis: one axis or several; all by default. exclude: reduce the other axes instead. "
+        "keepdims: leave the reduced axes with size 1. Output: dtype of data; shape (1,) where no axis is left. "
+        "Source: MXNet 1.9.1.",
+        cases=[
+            Case(data=(2, 3), low=low),
+            Case(data=(2, 3, 2), axis=1, low=low),
+            Case(data=(2, 3, 2), axis=(0, -1), keepdims=True, low=low),
+            Case(data=(2, 3, 2), axis=0, exclude=True, low=low),
+        ],
+        forward=forward,
+        gradient=differentiate,
+        infer_shape=infer_reduction,
+    )
+
+
+for _row in (
+    ("sum", ("sum_axis",), "The sum", _sum, lambda F, gy, y, data, p: _spread(F, gy, data, p)),
+    ("mean", (), "The mean", _mean, lambda F, gy, y, data, p: _spread(F, gy, data, p, average=True)),
+    (
+        "nansum",
+        (),
+        "The sum of what is not NaN",
+        _nan_as(0, _sum),
+        lambda F, gy, y, data, p: _spread(F, gy, data, p) * (data == data),
+    ),
+    ("max", ("max_axis",), "The largest element", _extremum("max"), _select_extremum),
+    ("min", ("min_axis",), "The smallest element", _extremum("min"), _select_extremum),
+):
+    _declare(_row[0], *_row[1], meaning=_row[2], compute=_row[3], gradient=_row[4])
+_declare(
+    "prod",
+    meaning="The product",
+    compute=_prod,
+    gradient=lambda F, gy, y, data, p: _spread(F, gy * y, data, p) / data,
+    low=0.5,
+)
+_declare(
+    "nanprod",
+    meaning="The product of what is not NaN",
+    compute=_nan_as(1, _prod),
+    gradient=lambda F, gy, y, data, p: F.where(data == data, _spread(F, gy * y, data, p) / data, F.zeros_like(data)),
+    low=0.5,
+)
+
+
+@operator(
+    "_spread_reduced",
+    cases=[Case(data=(3,), like=(2, 3), axis=0), Case(data=(2, 1), like=(2, 3), axis=1, keepdims=True, average=True)],
+)
+class SpreadReduced:
+    """The result of a reduction repeated over the axes that it reduced: the gradient of `sum`.
+
+    data: the shape of a reduction of `like` with these parameters. average: divide by the number of repetitions.
+    Output: the shape of `like`, dtype of data.
+    """
+
+    def infer_shape(ins, outs, p):
+        like = shapes.unify(ins[1], outs[0])
+        if like is None:
+            return ins, outs
+        axes = reduced_axes(p.axis, p.exclude, len(like))
+        return [shapes.unify(ins[0], reduced_shape(like, axes, p.keepdims)), like], [like]
+
+    def forward(
+        xp,
+        data,
+        like,
+        *,
+        axis: Shape | None = None,
+        keepdims: bool = False,
+        exclude: bool = False,
+        average: bool = False,
+        out=None,
+    ):
+        axes = reduced_axes(axis, exclude, like.ndim)
+        if average:
+            data = data / data.dtype.type(max(like.size // max(data.size, 1), 1))
+        result = xp.empty(like.shape, data.dtype) if out is None else out
+        result[...] = data.reshape(reduced_shape(like.shape, axes, True))
+        return result
+
+    def gradient(F, gy, y, data, like, *, average, **p):
+        return (F.mean if average else F.sum)(gy, **p), None
