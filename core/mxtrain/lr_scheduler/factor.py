@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from mxtrain.base import ArgumentError
-
 from mxtrain.lr_scheduler.base import LRScheduler, check_integer, check_number, register
 
 _log = logging.getLogger(__name__)
