@@ -28,11 +28,11 @@ class Updater:
     def __call__(self, index: Any, grad: Any, weight: Any) -> None:
         """Updates a parameter, or a list of them. index: int or str; grad, weight: NDArrays; or equally long lists."""
         if not isinstance(index, (list, tuple)):
-            self._prepare(index, weight)
+            self.prepare(index, weight)
             self.optimizer.update_multi_precision(index, weight, grad, self.states[index])
             return
         for one, array in zip(index, weight, strict=True):
-            self._prepare(one, array)
+            self.prepare(one, array)
         if self.aggregate_updates:
             self._update_in_groups(index, grad, weight)
         else:
@@ -47,7 +47,7 @@ class Updater:
             states = [self.states[one] for one in index[group]]
             self.optimizer.update_multi_precision(list(index[group]), list(weight[group]), list(grad[group]), states)
 
-    def _prepare(self, index: Hashable, weight: NDArray) -> None:
+    def prepare(self, index: Hashable, weight: NDArray) -> None:
         """Makes the parameter's state if there is none, and sees to it that it lies on the weight's context."""
         if index not in self.states:
             self.states[index] = self.optimizer.create_state_multi_precision(index, weight)
