@@ -40,8 +40,9 @@ def _truth(name: str) -> Callable[..., Any]:
 
 def _mod(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
     """The remainder with the divisor's sign; 0 where the divisor is 0, as in MXNet."""
-    result = xp.mod(lhs, xp.where(rhs == 0, xp.ones_like(rhs), rhs), out=out)
-    result[...] = xp.where(rhs == 0, 0, result).astype(result.dtype)
+    undefined = rhs == 0  # before anything is written: out may be rhs
+    result = xp.mod(lhs, xp.where(undefined, xp.ones_like(rhs), rhs), out=out)
+    result[xp.broadcast_to(undefined, result.shape)] = 0
     return result
 
 

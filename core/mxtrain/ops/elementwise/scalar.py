@@ -31,9 +31,9 @@ def _mod(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
 
 
 def _rmod(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
-    safe = xp.where(data == 0, xp.ones_like(data), data)
-    result = xp.mod(xp.full_like(data, scalar), safe, out=out)
-    result[...] = xp.where(data == 0, xp.zeros_like(data), result)
+    undefined = data == 0  # before anything is written: out may be data
+    result = xp.mod(xp.full_like(data, scalar), xp.where(undefined, xp.ones_like(data), data), out=out)
+    result[undefined] = 0
     return result
 
 
