@@ -1,6 +1,6 @@
 """Operators that are also methods of NDArray and Symbol."""
 
-OPERATOR_METHODS = (
+OPERATOR_METHODS = (  # noqa: SIM905
     "abs arccos arccosh arcsin arcsinh arctan arctanh argmax argmax_channel argmin argsort broadcast_axes "
     "broadcast_like broadcast_to cast cbrt ceil clip cos cosh degrees depth_to_space diag exp expand_dims expm1 fix "
     "flatten flip floor log log10 log1p log2 log_softmax max mean min nanprod nansum norm one_hot ones_like pad pick "

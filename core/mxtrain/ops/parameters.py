@@ -148,7 +148,8 @@ class Parameter:
 
 def read_parameter(name: str, annotation: Any, default: Any) -> Parameter:
     """A Parameter from a signature's annotation: bool, int, float, str, Shape, Floats, OptionalInts, DType, Literal[...],
-    or one of them `| None`."""
+    or one of them `| None`.
+    """
     optional = False
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]

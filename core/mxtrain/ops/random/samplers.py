@@ -23,7 +23,6 @@ from mxtrain.ops.random.distributions import (
     Distribution,
 )
 
-
 # arrays that serve every distribution of one or two parameters in the test cases
 _EXAMPLES = (np.array([0.3, 0.4], np.float32), np.array([0.5, 0.6], np.float32))
 
