@@ -1,0 +1,108 @@
+"""Any optimizer, one parameter at a time: for those that look at a parameter as a whole, and for users' own."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mxtrain.context import cpu
+from mxtrain.ndarray import from_backend
+from mxtrain.optimizer import get_updater
+from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.segment import Segment
+from mxtrain_server.parameters.slab_updates import flat_arrays
+from mxtrain_server.parameters.sums import sum_into
+from mxtrain_server.parameters.updates import Updates
+
+
+@dataclass
+class Gathering:
+    """The gradient of one key while its blocks come in; left: blocks that have not come."""
+
+    gradient: np.ndarray
+    left: int
+
+
+class KeyUpdates(Updates):
+    """An optimizer applied to each key by itself, once all its blocks on this server have come.
+
+    Of an array that is cut over several servers each server updates its own part, as in MXNet 1.9.1.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        self.updater = get_updater(optimizer)
+        self._gathering: dict[tuple[int, int, int], Gathering] = {}
+
+    def apply(
+        self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
+    ) -> list[tuple[int, int]]:
+        """Sum, and update the keys of which all blocks are there."""
+        complete = []
+        origin = segment.starts[first]
+        while first < stop:
+            head, end = segment.key_blocks(first)
+            low, high = segment.bounds(first, min(end, stop))
+            parts = [array[low - origin : high - origin] for array in arrays]
+            gradient = self._gather(segment, (head, end), (first, min(end, stop)), parts, source)
+            if gradient is not None:
+                self._update(segment, head, end, gradient)
+                complete.append((head, end))
+            first = min(end, stop)
+        return complete
+
+    def _gather(
+        self, segment: Segment, key: tuple[int, int], run: tuple[int, int], parts: list[np.ndarray], source: int
+    ) -> np.ndarray | None:
+        """Add a run of blocks to the gradient of the key that they belong to; the gradient, when it is complete."""
+        low, high = segment.bounds(*key)
+        place = (segment.number, key[0], source)
+        if place not in self._gathering:
+            self._gathering[place] = Gathering(np.empty(high - low, segment.dtype), key[1] - key[0])
+        gathering = self._gathering[place]
+        start, end = segment.bounds(*run)
+        sum_into(gathering.gradient[start - low : end - low], parts)
+        gathering.left -= run[1] - run[0]
+        if gathering.left:
+            return None
+        return self._gathering.pop(place).gradient
+
+    def _update(self, segment: Segment, head: int, end: int, gradient: np.ndarray) -> None:
+        low, high = segment.bounds(head, end)
+        shape = segment.shapes[head]
+        weight = from_backend(segment.values[low:high].reshape(shape), cpu())
+        self.updater(segment.labels[head].key, from_backend(gradient.reshape(shape), cpu()), weight)
+
+    def read_state(self, segment: Segment, first: int, stop: int, part: int) -> np.ndarray | None:
+        """A state array of the key that the blocks make up; None where it has none."""
+        arrays = flat_arrays(self.updater.states.get(self._whole_key(segment, first, stop)))
+        return arrays[part].reshape(-1) if part < len(arrays) else None
+
+    def write_state(self, segment: Segment, first: int, stop: int, part: int, values: np.ndarray) -> None:
+        """Overwrite a state array."""
+        key = self._whole_key(segment, first, stop)
+        low, high = segment.bounds(first, stop)
+        if key not in self.updater.states:
+            weight = from_backend(segment.values[low:high].reshape(segment.shapes[first]), cpu())
+            self.updater.states[key] = self.updater.optimizer.create_state_multi_precision(key, weight)
+            self.updater.states_synced[key] = True
+        arrays = flat_arrays(self.updater.states[key])
+        if part >= len(arrays) or arrays[part].nbytes != values.nbytes:
+            raise RequestError(f"Key {key!r}: expected {len(arrays)} states. Received: another as number {part}.")
+        arrays[part].reshape(-1)[:] = values.view(arrays[part].dtype)
+
+    def _whole_key(self, segment: Segment, first: int, stop: int) -> Hashable:
+        if segment.key_blocks(first) != (first, stop):
+            raise RequestError(f"Expected: all blocks of one key. Received: blocks {first} to {stop}.")
+        return segment.labels[first].key
+
+    def progress(self) -> dict[str, Any]:
+        """The counts of updates by key."""
+        progress: dict[str, Any] = self.updater.optimizer.progress()
+        return progress
+
+    def set_progress(self, progress: dict[str, Any]) -> None:
+        """Continue from such counts."""
+        self.updater.optimizer.set_progress(progress)

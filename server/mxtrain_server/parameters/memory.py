@@ -1,0 +1,38 @@
+"""Where segments get their memory: an interface, so that the state needs no operating system."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+
+class SegmentMemory(NamedTuple):
+    """array: the bytes, uint8. file: [pid, descriptor, bytes, token] by which a worker maps them, or None."""
+
+    array: np.ndarray
+    file: list | None
+
+
+class Memory(Protocol):
+    """Gives memory for segments, and opens that of workers."""
+
+    def allocate(self, nbytes: int) -> SegmentMemory:
+        """Memory of a new segment."""
+
+    def open(self, file: list, nbytes: int) -> np.ndarray:
+        """A worker's memory of `nbytes` bytes, uint8. Raises MXNetError where it cannot be mapped here."""
+
+
+class PrivateMemory:
+    """Memory that nobody else can map."""
+
+    def allocate(self, nbytes: int) -> SegmentMemory:
+        """Memory of this process alone."""
+        return SegmentMemory(np.empty(nbytes, np.uint8), None)
+
+    def open(self, file: list, nbytes: int) -> np.ndarray:
+        """Refuses."""
+        from mxtrain_server.parameters.errors import RequestError
+
+        raise RequestError("This server shares no memory. Send the values themselves.")

@@ -1,0 +1,99 @@
+"""`Segment`: many parameters of one element type in one flat array, as a sequence of blocks with rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.memory import SegmentMemory
+
+
+class Label(NamedTuple):
+    """What a block holds: slice number `part` of the server's share of a key, whose share begins at block `head`."""
+
+    key: Hashable
+    part: int
+    head: int
+
+
+class Segment:
+    """A flat array of values, cut into blocks that follow each other without gaps.
+
+    number: the segment's name on the wire. store: the store that it belongs to. memory: its bytes; how many there are
+    bounds how much it can take. Neighbouring blocks lie side by side, so that a run of them is one slice.
+
+    Per block: `completed`, the last round whose result the values are; `taken`, the last round that was summed (the
+    result follows at once, but for optimizers that need all blocks of a key); `pushed[rank]`, the last round that a
+    worker has pushed.
+    """
+
+    def __init__(self, number: int, store: int, dtype: np.dtype, memory: SegmentMemory) -> None:
+        self.number = number
+        self.store = store
+        self.dtype = dtype
+        self.file = memory.file
+        self.memory = memory.array
+        self.values: np.ndarray = self.memory[: self.memory.size // dtype.itemsize * dtype.itemsize].view(dtype)
+        self.labels: list[Label] = []
+        self.shapes: dict[int, tuple[int, ...]] = {}
+        self.starts: list[int] = [0]
+        self.completed = np.zeros(0, np.int64)
+        self.taken = np.zeros(0, np.int64)
+        self.pushed: dict[int, np.ndarray] = {}
+
+    @property
+    def num_blocks(self) -> int:
+        """How many blocks there are."""
+        return len(self.labels)
+
+    @property
+    def room(self) -> int:
+        """Elements that can still be added."""
+        return int(self.values.size) - self.starts[-1]
+
+    def add(self, key: Hashable, shape: tuple[int, ...], lengths: Sequence[int]) -> int:
+        """New blocks for a key, of so many elements each, with values 0; returns the first one's number."""
+        head = len(self.labels)
+        for part, length in enumerate(lengths):
+            self.labels.append(Label(key, part, head))
+            self.starts.append(self.starts[-1] + length)
+        self.shapes[head] = shape
+        self.values[self.starts[head] : self.starts[-1]] = 0
+        more = len(lengths)
+        self.completed = _extended(self.completed, more)
+        self.taken = _extended(self.taken, more)
+        self.pushed = {rank: _extended(rounds, more) for rank, rounds in self.pushed.items()}
+        return head
+
+    def pushed_by(self, rank: int) -> np.ndarray:
+        """The last round that a worker has pushed, for each block."""
+        if rank not in self.pushed:
+            self.pushed[rank] = np.zeros(self.num_blocks, np.int64)
+        return self.pushed[rank]
+
+    def bounds(self, first: int, stop: int) -> tuple[int, int]:
+        """The elements of blocks `first` to `stop`. Raises RequestError for blocks that do not exist."""
+        if not 0 <= first < stop <= len(self.labels):
+            raise RequestError(
+                f"Segment {self.number}: expected blocks below {len(self.labels)}. Received: {first} to {stop}."
+            )
+        return self.starts[first], self.starts[stop]
+
+    def key_blocks(self, block: int) -> tuple[int, int]:
+        """First and last (exclusive) block of the key that a block belongs to."""
+        head = self.labels[block].head
+        stop = block + 1
+        while stop < len(self.labels) and self.labels[stop].head == head:
+            stop += 1
+        return head, stop
+
+    def names(self, first: int, stop: int) -> list[Hashable]:
+        """The keys of a run of blocks, each once."""
+        return list(dict.fromkeys(label.key for label in self.labels[first:stop]))
+
+
+def _extended(rounds: np.ndarray, more: int) -> np.ndarray:
+    return np.concatenate([rounds, np.zeros(more, np.int64)])

@@ -1,0 +1,378 @@
+"""`ServerState`: what a parameter server knows, and its answer to every message; no sockets, threads or clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mxtrain import optimizer as optimizers
+from mxtrain.base import MXNetError
+from mxtrain_kvstore.wire import messages as m
+from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.key_updates import KeyUpdates
+from mxtrain_server.parameters.memory import Memory
+from mxtrain_server.parameters.parked import Parked, Wanted
+from mxtrain_server.parameters.segment import Segment
+from mxtrain_server.parameters.slab_updates import SlabUpdates
+from mxtrain_server.parameters.store import CompletedRun, Store
+
+#: Most bytes of one payload frame of an answer, unless a single block is larger.
+ANSWER_BYTES = 1 << 20
+
+
+class Answer(NamedTuple):
+    """A message for a worker. payload: flat values; lasting: they stay as they are until the worker's next push."""
+
+    rank: int
+    message: Any
+    payload: np.ndarray | None = None
+    lasting: bool = True
+
+
+class ServerState:
+    """All stores of a job on one server.
+
+    workers: rank of every worker to the name of its node; None until the scheduler's view is known. controller: called
+    with (head, body) for every command of a worker.
+    """
+
+    def __init__(
+        self, rank: int, job: str, memory: Memory, controller: Callable[[int, str], None] | None = None
+    ) -> None:
+        self.rank = rank
+        self.job = job
+        self.memory = memory
+        self.controller = controller
+        self.stores: dict[int, Store] = {}
+        self.segments: list[Segment] = []
+        self.workers: Mapping[int, str] | None = None
+        self.departed: set[int] = set()
+        self.answers: list[Answer] = []
+        self._parked: list[Parked] = []
+        self._mirrors: dict[tuple[int, int], np.ndarray] = {}
+        self._lookups: list[tuple[int, m.Lookup]] = []
+        self._handlers: dict[type[Any], Callable[..., None]] = _handlers(self)
+
+    def set_workers(self, workers: Mapping[int, str]) -> None:
+        """The workers of the job, from the scheduler's first view."""
+        self.workers = dict(workers)
+
+    def greet(self, hello: m.Hello) -> str | None:
+        """Why a worker is not taken; None where it is."""
+        if hello.protocol != m.PROTOCOL:
+            return f"Expected: data-plane protocol {m.PROTOCOL}. Received: {hello.protocol}. Install one version."
+        if hello.job != self.job:
+            return f"Expected: a worker of job {self.job!r}. Received: one of job {hello.job!r}."
+        if (self.workers or {}).get(hello.rank) != hello.node:
+            return f"Expected: a worker of the scheduler's view. Received: node {hello.node!r} as worker {hello.rank}."
+        return None
+
+    def receive(self, rank: int, message: Any, payload: np.ndarray | None) -> list[Answer]:
+        """Carry out a worker's message; the answers go to any of the workers. payload: raw bytes, uint8."""
+        handler = self._handlers.get(type(message))
+        try:
+            if handler is None:
+                raise RequestError(f"A worker does not send {type(message).__name__}.")
+            if type(message) in (m.Push, m.Write, m.WriteState):
+                handler(rank, message, payload)
+            else:
+                handler(rank, message)
+        except MXNetError as error:
+            self.answers.append(Answer(rank, m.Refused(getattr(message, "request", 0), str(error)[:8000])))
+        answers, self.answers = self.answers, []
+        return answers
+
+    # ---------------------------------------------------------------- stores and keys
+
+    def open_store(self, rank: int, message: m.OpenStore) -> None:
+        """The first worker makes the store; the others must want the same kind."""
+        store = self.stores.get(message.store)
+        if store is None:
+            members = set(self.workers or {}) - self.departed
+            store = self.stores[message.store] = Store(message.store, message.mode, members)
+        if store.mode != message.mode:
+            raise RequestError(
+                f"Expected: KVStore number {message.store} to be dist_{store.mode} on every worker. "
+                f"Received: dist_{message.mode} from worker {rank}."
+            )
+        self._done(rank, message)
+
+    def create(self, rank: int, message: m.Create) -> None:
+        """Make keys."""
+        store = self._store(message.store)
+        places = []
+        for entry in message.entries:
+            segment, head = store.create(entry, self.memory, len(self.segments))
+            if segment.number == len(self.segments):
+                self.segments.append(segment)
+                self._parked.append(Parked())
+            places.append([segment.number, head])
+        self.answers.append(Answer(rank, m.Created(message.request, places)))
+
+    def write(self, rank: int, message: m.Write, payload: np.ndarray | None) -> None:
+        """Take initial values; those of keys that were pushed before stay as they are."""
+        for segment, first, stop, _, values in self._payload_runs(message.runs, payload):
+            low, high = segment.bounds(first, stop)
+            if not segment.completed[first:stop].any():
+                segment.values[low:high] = values
+
+    def publish(self, rank: int, message: m.Publish) -> None:
+        """Enter keys in the directory, and answer who asked for them."""
+        directory = self._store(message.store).directory
+        for entry in message.entries:
+            directory.setdefault(entry[0], entry)
+        self._done(rank, message)
+        waiting, self._lookups = self._lookups, []
+        for asker, question in waiting:
+            self.lookup(asker, question)
+
+    def lookup(self, rank: int, message: m.Lookup) -> None:
+        """Answer when all keys are in the directory."""
+        directory = self._store(message.store).directory
+        if all(key in directory for key in message.keys):
+            entries = [directory[key] for key in message.keys]
+            self.answers.append(Answer(rank, m.Directory(message.request, entries)))
+        else:
+            self._lookups.append((rank, message))
+
+    # ---------------------------------------------------------------- values
+
+    def push(self, rank: int, message: m.Push, payload: np.ndarray | None) -> None:
+        """Take a worker's values, from the payload or from its mirror."""
+        runs = self._mirror_runs(rank, message.runs) if message.mapped else self._payload_runs(message.runs, payload)
+        for segment, first, stop, number, values in runs:
+            store = self._store(segment.store)
+            try:
+                self._wake(store.push(rank, segment, first, stop - first, number, values))
+            except RequestError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever an optimizer raises; all workers wait for this round
+                self._break(store, f"Keys {segment.names(first, stop)[:3]}: the update failed: {error!r:.500}")
+
+    def pull(self, rank: int, message: m.Pull) -> None:
+        """Answer the runs whose round is complete, keep the others."""
+        for number, first, blocks, wanted_round in message.runs:
+            segment = self._segment(number)
+            segment.bounds(first, first + blocks)
+            wanted = Wanted(rank, first, first + blocks, wanted_round, message.mapped)
+            if self._store(segment.store).mode == "async":
+                self._send_values(segment, wanted)
+                continue
+            for ready in self._parked[number].add(segment, wanted):
+                self._send_values(segment, ready)
+
+    def _wake(self, completed: list[CompletedRun]) -> None:
+        for run in completed:
+            for wanted in self._parked[run.segment.number].wake(run.segment, run.first, run.stop):
+                self._send_values(run.segment, wanted)
+
+    def _send_values(self, segment: Segment, wanted: Wanted) -> None:
+        lasting = self._store(segment.store).mode == "sync"
+        if wanted.mapped and lasting:
+            run = [segment.number, wanted.first, wanted.stop - wanted.first, wanted.number]
+            self.answers.append(Answer(wanted.rank, m.Pulled([run], True)))
+            return
+        for first, stop in _frames(segment, wanted.first, wanted.stop):
+            low, high = segment.bounds(first, stop)
+            pulled = m.Pulled([[segment.number, first, stop - first, wanted.number]], False)
+            self.answers.append(Answer(wanted.rank, pulled, segment.values[low:high], lasting))
+
+    def explain(self, rank: int, message: m.Explain) -> None:
+        """Say which workers the runs wait for."""
+        missing: set[int] = set()
+        names: list[Hashable] = []
+        for number, first, blocks, wanted_round in message.runs:
+            segment = self._segment(number)
+            segment.bounds(first, first + blocks)
+            store = self._store(segment.store)
+            absent = store.missing(segment, first, first + blocks, wanted_round) if store.mode == "sync" else []
+            if absent:
+                missing.update(absent)
+                names += segment.names(first, first + blocks)
+        keys = ", ".join(repr(name) for name in list(dict.fromkeys(names))[:3])
+        workers = ", ".join(str(rank) for rank in sorted(missing))
+        text = f"server {self.rank} waits for the push of key(s) {keys} by worker(s) {workers}" if missing else ""
+        self.answers.append(Answer(rank, m.Explained(message.request, text)))
+
+    # ---------------------------------------------------------------- optimizer
+
+    def set_optimizer(self, rank: int, message: m.SetOptimizer) -> None:
+        """Make the optimizer that a description names."""
+        optimizer = optimizers.from_config(message.description)
+        updates = SlabUpdates(optimizer) if SlabUpdates.supports(optimizer) else KeyUpdates(optimizer)
+        self._store(message.store).updates = updates
+        self._done(rank, message)
+
+    def command(self, rank: int, message: m.Command) -> None:
+        """Hand a command to the controller."""
+        if self.controller is None:
+            raise RequestError(
+                f"Command {message.head}: this server has no controller. Pass one to mxtrain_server.main.serve_role."
+            )
+        self.controller(message.head, message.body)
+        self._done(rank, message)
+
+    def get_progress(self, rank: int, message: m.GetProgress) -> None:
+        """The optimizer's counts."""
+        progress = self._store(message.store).updates.progress()
+        self.answers.append(Answer(rank, m.Progress(message.request, progress)))
+
+    def set_progress(self, rank: int, message: m.SetProgress) -> None:
+        """Overwrite the optimizer's counts."""
+        self._store(message.store).updates.set_progress(message.progress)
+        self._done(rank, message)
+
+    def read_state(self, rank: int, message: m.ReadState) -> None:
+        """One state array of some blocks."""
+        segment = self._segment(message.segment)
+        segment.bounds(message.first, message.first + message.blocks)
+        updates = self._store(segment.store).updates
+        values = updates.read_state(segment, message.first, message.first + message.blocks, message.part)
+        if values is None:
+            self.answers.append(Answer(rank, m.StateValues(message.request, "", False)))
+        else:
+            found = m.StateValues(message.request, values.dtype.name, True)
+            self.answers.append(Answer(rank, found, values, lasting=False))
+
+    def write_state(self, rank: int, message: m.WriteState, payload: np.ndarray | None) -> None:
+        """Overwrite one state array of some blocks."""
+        segment = self._segment(message.segment)
+        segment.bounds(message.first, message.first + message.blocks)
+        values = np.empty(0, np.uint8) if payload is None else payload
+        updates = self._store(segment.store).updates
+        updates.write_state(segment, message.first, message.first + message.blocks, message.part, values)
+        self._done(rank, message)
+
+    # ---------------------------------------------------------------- members
+
+    def leave_store(self, rank: int, message: m.LeaveStore) -> None:
+        """Go on without a worker in one store."""
+        store = self.stores.get(message.store)
+        if store is not None:
+            self._remove(rank, store)
+        self._done(rank, message)
+
+    def farewell(self, rank: int, message: m.Farewell) -> None:
+        """Go on without a worker."""
+        self.departed.add(rank)
+        for store in list(self.stores.values()):
+            self._remove(rank, store)
+        self._lookups = [(asker, question) for asker, question in self._lookups if asker != rank]
+        self._done(rank, message)
+
+    def _remove(self, rank: int, store: Store) -> None:
+        for segment in store.segments:
+            self._parked[segment.number].drop(rank)
+            self._mirrors.pop((rank, segment.number), None)
+        self._wake(store.leave(rank))
+
+    def sync(self, rank: int, message: m.Sync) -> None:
+        """Everything before it has been taken, since messages are taken in order."""
+        self._done(rank, message)
+
+    # ---------------------------------------------------------------- shared memory
+
+    def map_segment(self, rank: int, message: m.MapSegment) -> None:
+        """Tell how to map a segment's memory."""
+        segment = self._segment(message.segment)
+        if segment.file is None:
+            raise RequestError("This server shares no memory. Ask for the values themselves.")
+        self.answers.append(Answer(rank, m.Mapped(message.request, segment.file)))
+
+    def mirror(self, rank: int, message: m.Mirror) -> None:
+        """Map the memory from which a worker pushes."""
+        segment = self._segment(message.segment)
+        memory = self.memory.open(message.file, segment.memory.nbytes)
+        self._mirrors[rank, segment.number] = memory[: segment.values.nbytes].view(segment.dtype)
+        self._done(rank, message)
+
+    # ---------------------------------------------------------------- parts of the above
+
+    def _done(self, rank: int, message: Any) -> None:
+        self.answers.append(Answer(rank, m.Done(message.request)))
+
+    def _store(self, number: int) -> Store:
+        store = self.stores.get(number)
+        if store is None:
+            raise RequestError(f"Expected: a KVStore that was opened. Received: number {number}.")
+        return store
+
+    def _segment(self, number: int) -> Segment:
+        if number >= len(self.segments):
+            raise RequestError(f"Expected: a segment below {len(self.segments)}. Received: {number}.")
+        return self.segments[number]
+
+    def _payload_runs(
+        self, runs: list[m.Run], payload: np.ndarray | None
+    ) -> list[tuple[Segment, int, int, int, np.ndarray]]:
+        """(segment, first, stop, round, values) of each run. Raises RequestError unless the payload fits exactly."""
+        given = 0 if payload is None else payload.nbytes
+        found = []
+        position = 0
+        for number, first, blocks, round_number in runs:
+            segment = self._segment(number)
+            low, high = segment.bounds(first, first + blocks)
+            end = position + (high - low) * segment.dtype.itemsize
+            if payload is None or end > given:
+                break
+            found.append((segment, first, first + blocks, round_number, payload[position:end].view(segment.dtype)))
+            position = end
+        if len(found) < len(runs) or position != given:
+            raise RequestError(f"Expected: a payload as long as its {len(runs)} run(s). Received: {given} bytes.")
+        return found
+
+    def _mirror_runs(self, rank: int, runs: list[m.Run]) -> list[tuple[Segment, int, int, int, np.ndarray]]:
+        found = []
+        for number, first, blocks, round_number in runs:
+            segment = self._segment(number)
+            low, high = segment.bounds(first, first + blocks)
+            mirror = self._mirrors.get((rank, number))
+            if mirror is None:
+                raise RequestError(f"Worker {rank} has no mirror of segment {number}. Send the values themselves.")
+            found.append((segment, first, first + blocks, round_number, mirror[low:high]))
+        return found
+
+    def _break(self, store: Store, reason: str) -> None:
+        """Tell all members that a store can be used no more."""
+        for rank in sorted(store.members):
+            self.answers.append(Answer(rank, m.Refused(0, reason)))
+
+
+def _frames(segment: Segment, first: int, stop: int) -> list[tuple[int, int]]:
+    """Cut a run of blocks into pieces of at most ANSWER_BYTES, each at least one block."""
+    most = ANSWER_BYTES // segment.dtype.itemsize
+    if segment.starts[stop] - segment.starts[first] <= most:
+        return [(first, stop)]
+    pieces = []
+    start = first
+    for block in range(first + 1, stop + 1):
+        if block == stop or segment.starts[block + 1] - segment.starts[start] > most:
+            pieces.append((start, block))
+            start = block
+    return pieces
+
+
+def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
+    return {
+        m.OpenStore: state.open_store,
+        m.Create: state.create,
+        m.Write: state.write,
+        m.Publish: state.publish,
+        m.Lookup: state.lookup,
+        m.Push: state.push,
+        m.Pull: state.pull,
+        m.Explain: state.explain,
+        m.SetOptimizer: state.set_optimizer,
+        m.Command: state.command,
+        m.GetProgress: state.get_progress,
+        m.SetProgress: state.set_progress,
+        m.ReadState: state.read_state,
+        m.WriteState: state.write_state,
+        m.LeaveStore: state.leave_store,
+        m.Farewell: state.farewell,
+        m.Sync: state.sync,
+        m.MapSegment: state.map_segment,
+        m.Mirror: state.mirror,
+    }

@@ -1,0 +1,184 @@
+"""Element-wise optimizers: a run of many parameters is updated as one flat array."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from mxtrain.context import cpu
+from mxtrain.ndarray import NDArray, from_backend
+from mxtrain.optimizer.kernel_optimizer import KernelOptimizer
+from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.segment import Segment
+from mxtrain_server.parameters.sums import CHUNK, chunks, sum_into
+from mxtrain_server.parameters.updates import Updates
+
+
+class SlabUpdates(Updates):
+    """An element-wise optimizer on whole segments; its states are flat arrays laid out like the segment's values."""
+
+    def __init__(self, optimizer: KernelOptimizer) -> None:
+        self.optimizer = optimizer
+        self._slabs: dict[int, Slab] = {}
+
+    @staticmethod
+    def supports(optimizer: Any) -> bool:
+        """Whether an optimizer can be applied block by block, in pieces of any size."""
+        return isinstance(optimizer, KernelOptimizer) and optimizer.elementwise and not optimizer.progress_fields
+
+    def slab(self, segment: Segment) -> Slab:
+        """What is kept about a segment."""
+        if segment.number not in self._slabs:
+            self._slabs[segment.number] = Slab(segment, self.optimizer)
+        return self._slabs[segment.number]
+
+    def apply(
+        self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
+    ) -> list[tuple[int, int]]:
+        """One update of each block, together where learning rate, weight decay and count are equal."""
+        slab = self.slab(segment)
+        slab.prepare(first, stop)
+        origin = segment.starts[first]
+        for start, end in slab.alike(first, stop):
+            low, high = segment.bounds(start, end)
+            self._update(slab, start, end, [array[low - origin : high - origin] for array in arrays])
+        return [(first, stop)]
+
+    def _update(self, slab: Slab, first: int, stop: int, arrays: list[np.ndarray]) -> None:
+        """Update blocks that have one learning rate and count; sums stay in the processor's cache."""
+        optimizer = self.optimizer
+        slab.counts[first:stop] += 1
+        count = int(slab.counts[first])
+        optimizer.num_update = max(optimizer.num_update, count)
+        lr = float(optimizer.learning_rate * slab.lr_mult[first])
+        wd = float(optimizer.wd * slab.wd_mult[first])
+        low, high = slab.segment.bounds(first, stop)
+        gradient = np.empty(min(CHUNK, high - low), slab.segment.dtype)
+        for start, end in chunks(high - low):
+            total = gradient[: end - start]
+            sum_into(total, [array[start:end] for array in arrays])
+            weight, states, low_precision = slab.views(low + start, low + end)
+            optimizer.step(np, weight, total, states, lr=lr, wd=wd, t=count, low_precision=low_precision)
+
+    def read_state(self, segment: Segment, first: int, stop: int, part: int) -> np.ndarray | None:
+        """A view of a state array; None before the first update and where the optimizer has no such state."""
+        slab = self._slabs.get(segment.number)
+        if slab is None or not slab.is_prepared(first, stop) or part >= len(slab.vectors):
+            return None
+        low, high = segment.bounds(first, stop)
+        return slab.vectors[part][low:high]
+
+    def write_state(self, segment: Segment, first: int, stop: int, part: int, values: np.ndarray) -> None:
+        """Overwrite a state array."""
+        slab = self.slab(segment)
+        slab.prepare(first, stop)
+        low, high = segment.bounds(first, stop)
+        if part >= len(slab.vectors) or values.nbytes != slab.vectors[part][low:high].nbytes:
+            raise RequestError(
+                f"Key {segment.labels[first].key!r}: the optimizer {type(self.optimizer).__name__} has "
+                f"{len(slab.vectors)} states. Received: another, or one of another size, as number {part}."
+            )
+        slab.vectors[part][low:high] = values.view(slab.vectors[part].dtype)
+
+    def progress(self) -> dict[str, Any]:
+        """The counts of updates by key."""
+        counts: dict[Any, int] = {}
+        for slab in self._slabs.values():
+            for label, count in zip(slab.segment.labels, slab.counts.tolist(), strict=False):
+                counts[label.key] = max(count, counts.get(label.key, 0))
+        self.optimizer._all_index_update_counts[0].update({key: count for key, count in counts.items() if count})
+        return self.optimizer.progress()
+
+    def set_progress(self, progress: dict[str, Any]) -> None:
+        """Continue from such counts."""
+        self.optimizer.set_progress(progress)
+        for slab in self._slabs.values():
+            slab.forget_counts()
+
+
+class Slab:
+    """States and counts of one segment's blocks, made when a block is first updated.
+
+    vectors: the state arrays in the order in which `create_state_multi_precision` names them, as long as the
+    segment's values. counts, lr_mult, wd_mult: per block.
+    """
+
+    def __init__(self, segment: Segment, optimizer: KernelOptimizer) -> None:
+        self.segment = segment
+        self.optimizer = optimizer
+        self.vectors: list[np.ndarray] = []
+        self.counts = np.zeros(0, np.int64)
+        self.lr_mult = np.zeros(0)
+        self.wd_mult = np.zeros(0)
+        self._prepared = np.zeros(0, bool)
+        self._has_master = optimizer.uses_master_weight(segment.dtype.type)
+
+    def is_prepared(self, first: int, stop: int) -> bool:
+        """Whether these blocks have states."""
+        return stop <= len(self._prepared) and bool(self._prepared[first:stop].all())
+
+    def prepare(self, first: int, stop: int) -> None:
+        """See to it that these blocks have states, multipliers and counts."""
+        if self.is_prepared(first, stop):
+            return
+        self._grow(self.segment.num_blocks)
+        for block in range(first, stop):
+            if not self._prepared[block]:
+                self._create(block)
+                self._read_hyper(block)
+                self._prepared[block] = True
+
+    def _grow(self, size: int) -> None:
+        more = size - len(self._prepared)
+        if more > 0:
+            self._prepared = np.concatenate([self._prepared, np.zeros(more, bool)])
+            self.counts = np.concatenate([self.counts, np.zeros(more, np.int64)])
+            self.lr_mult = np.concatenate([self.lr_mult, np.zeros(more)])
+            self.wd_mult = np.concatenate([self.wd_mult, np.zeros(more)])
+
+    def _create(self, block: int) -> None:
+        low, high = self.segment.bounds(block, block + 1)
+        weight = from_backend(self.segment.values[low:high], cpu())
+        arrays = flat_arrays(self.optimizer.create_state_multi_precision(self.segment.labels[block].key, weight))
+        if not self.vectors:
+            # untouched pages cost nothing, so the whole segment's room is asked for
+            self.vectors = [np.zeros(self.segment.values.size, array.dtype) for array in arrays]
+        for vector, array in zip(self.vectors, arrays, strict=True):
+            vector[low:high] = array.reshape(-1)
+
+    def _read_hyper(self, block: int) -> None:
+        key = self.segment.labels[block].key
+        self.lr_mult[block], self.wd_mult[block], self.counts[block] = self.optimizer.slab_key(key)
+
+    def forget_counts(self) -> None:
+        """Take multipliers and counts from the optimizer again."""
+        for block in np.flatnonzero(self._prepared).tolist():
+            self._read_hyper(block)
+
+    def alike(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Runs of blocks with equal multipliers and counts."""
+        differs = np.zeros(stop - first - 1, bool)
+        for table in (self.counts, self.lr_mult, self.wd_mult):
+            differs |= table[first + 1 : stop] != table[first : stop - 1]
+        edges = [first, *(np.flatnonzero(differs) + first + 1).tolist(), stop]
+        yield from itertools.pairwise(edges)
+
+    def views(self, low: int, high: int) -> tuple[np.ndarray, list[np.ndarray], np.ndarray | None]:
+        """Weight, states and, for a float32 copy of low-precision weights, those weights; of some elements."""
+        states = [vector[low:high] for vector in self.vectors]
+        if not self._has_master:
+            return self.segment.values[low:high], states, None
+        master = states.pop(-1 if self.optimizer.master_weight_last else 0)
+        return master, states, self.segment.values[low:high]
+
+
+def flat_arrays(state: Any) -> list[np.ndarray]:
+    """The NumPy arrays of an optimizer state, depth first."""
+    if isinstance(state, NDArray):
+        return [state.data_array]
+    if isinstance(state, (tuple, list)):
+        return [array for part in state for array in flat_arrays(part)]
+    return []

@@ -1,0 +1,166 @@
+"""`Store`: the parameters of one KVStore object of the job, and the rounds by which they change."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mxtrain.dtypes import as_dtype
+from mxtrain_server.parameters.contributions import Contributions, Piece
+from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.intervals import equal_runs, runs_where
+from mxtrain_server.parameters.memory import Memory
+from mxtrain_server.parameters.segment import Segment
+from mxtrain_server.parameters.updates import NoOptimizer, Replace, Updates
+
+#: Least bytes of room in a new segment; pages that are never touched cost nothing.
+SEGMENT_BYTES = 1 << 26
+
+MODES = ("sync", "async")
+
+
+class CompletedRun(NamedTuple):
+    """Blocks of a segment that have reached a new round."""
+
+    segment: Segment
+    first: int
+    stop: int
+
+
+class Store:
+    """Keys, segments, members and rounds.
+
+    sync: a round of a block is complete when every member has pushed it; the pushes are summed in rank order, whatever
+    their order of arrival. A worker that leaves takes no part in rounds that it has not pushed. async: every push is
+    applied when it comes.
+    """
+
+    def __init__(self, number: int, mode: str, members: set[int]) -> None:
+        if mode not in MODES:
+            raise RequestError(f"Expected: a mode of {MODES}. Received: {mode!r}.")
+        self.number = number
+        self.mode = mode
+        self.members = members
+        self.updates: Updates = Replace() if mode == "sync" else NoOptimizer()
+        self.segments: list[Segment] = []
+        self.heads: dict[Hashable, tuple[Segment, int]] = {}
+        self.directory: dict[Hashable, list[Any]] = {}
+        self.duplicates = 0
+        self._open: dict[np.dtype, Segment] = {}
+        self._contributions: dict[int, Contributions] = {}
+
+    # ---------------------------------------------------------------- keys
+
+    def create(self, entry: list[Any], memory: Memory, next_number: int) -> tuple[Segment, int]:
+        """A new key: entry is [key, dtype, shape, lengths of its blocks]; the segment is new where its number says so.
+
+        Creating a key again, in the same form, finds what the first time made.
+        """
+        key, dtype_name, shape, lengths = entry
+        dtype = as_dtype(dtype_name)
+        if not lengths or min(lengths) < 1:
+            raise RequestError(f"Key {key!r}: expected blocks of at least one element. Received: {lengths!r:.100}.")
+        if key in self.heads:
+            return self._created_before(key, dtype, lengths)
+        if shape and int(np.prod(shape, dtype=np.int64)) != sum(lengths):
+            raise RequestError(f"Key {key!r}: expected {sum(lengths)} elements. Received: shape {tuple(shape)}.")
+        segment = self._with_room(dtype, sum(lengths), memory, next_number)
+        head = segment.add(key, tuple(shape) or (sum(lengths),), lengths)
+        self.heads[key] = (segment, head)
+        return segment, head
+
+    def _created_before(self, key: Hashable, dtype: np.dtype, lengths: list[int]) -> tuple[Segment, int]:
+        segment, head = self.heads[key]
+        _, stop = segment.key_blocks(head)
+        there = [segment.starts[block + 1] - segment.starts[block] for block in range(head, stop)]
+        if (segment.dtype, there) != (dtype, lengths):
+            raise RequestError(
+                f"Key {key!r} exists. Expected: {sum(there)} {segment.dtype.name} values. "
+                f"Received: {sum(lengths)} {dtype.name} values."
+            )
+        return segment, head
+
+    def _with_room(self, dtype: np.dtype, size: int, memory: Memory, next_number: int) -> Segment:
+        """The open segment of a dtype, or a new one where it has no room: a key's blocks stay together."""
+        segment = self._open.get(dtype)
+        if segment is None or segment.room < size:
+            nbytes = max(SEGMENT_BYTES, size * dtype.itemsize)
+            segment = Segment(next_number, self.number, dtype, memory.allocate(nbytes))
+            self.segments.append(segment)
+            self._contributions[next_number] = Contributions()
+            self._open[dtype] = segment
+        return segment
+
+    # ---------------------------------------------------------------- pushes
+
+    def push(
+        self, rank: int, segment: Segment, first: int, blocks: int, number: int, values: np.ndarray
+    ) -> list[CompletedRun]:
+        """Take one worker's push of round `number`; returns what it completed. A push that was taken before is dropped.
+
+        values: flat, the blocks' elements, of the segment's dtype. Raises RequestError for a round out of turn.
+        """
+        stop = first + blocks
+        low, _ = segment.bounds(first, stop)
+        pushed = segment.pushed_by(rank)[first:stop]
+        if not bool((pushed == number - 1).all()):
+            if bool((pushed >= number).all()):
+                self.duplicates += 1
+                return []
+            raise RequestError(
+                f"Keys {segment.names(first, stop)[:3]} of worker {rank}: expected round {int(pushed.min()) + 1}. "
+                f"Received: round {number}."
+            )
+        pushed[:] = number
+        if self.mode == "async":
+            return self._apply(segment, first, stop, [values], rank)
+        self._contributions[segment.number].add(number, Piece(rank, first, stop, low, values, blocks))
+        return self.advance(segment, first, stop)
+
+    def advance(self, segment: Segment, first: int, stop: int) -> list[CompletedRun]:
+        """Carry out every round of these blocks that nobody is missing from."""
+        completed: list[CompletedRun] = []
+        while ready := list(self._ready(segment, first, stop)):
+            for start, end in ready:
+                completed += self._sum(segment, start, end)
+        return completed
+
+    def _ready(self, segment: Segment, first: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Runs of blocks, at one round each, whose next round every member has pushed."""
+        if not self.members:
+            return
+        taken = segment.taken[first:stop]
+        lowest = np.minimum.reduce([segment.pushed_by(rank)[first:stop] for rank in self.members])
+        for start, end in runs_where(lowest > taken):
+            yield from equal_runs(taken[start:end], first + start)
+
+    def _sum(self, segment: Segment, first: int, stop: int) -> list[CompletedRun]:
+        number = int(segment.taken[first]) + 1
+        segment.taken[first:stop] = number
+        completed: list[CompletedRun] = []
+        for start, end, pieces in self._contributions[segment.number].take(number, first, stop):
+            low, high = segment.bounds(start, end)
+            arrays = [piece.part(low, high) for piece in pieces]
+            completed += self._apply(segment, start, end, arrays, -1)
+        return completed
+
+    def _apply(
+        self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
+    ) -> list[CompletedRun]:
+        runs = self.updates.apply(segment, first, stop, arrays, source)
+        for start, end in runs:
+            segment.completed[start:end] = segment.taken[start:end]
+        return [CompletedRun(segment, start, end) for start, end in runs]
+
+    # ---------------------------------------------------------------- members
+
+    def leave(self, rank: int) -> list[CompletedRun]:
+        """Go on without a worker; returns what had been waiting for nobody else."""
+        self.members.discard(rank)
+        return [run for segment in self.segments for run in self.advance(segment, 0, segment.num_blocks)]
+
+    def missing(self, segment: Segment, first: int, stop: int, number: int) -> list[int]:
+        """The members that round `number` of some blocks waits for."""
+        return [rank for rank in sorted(self.members) if bool((segment.pushed_by(rank)[first:stop] < number).any())]

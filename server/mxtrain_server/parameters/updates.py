@@ -1,0 +1,67 @@
+"""How summed pushes change values: replaced by the sum, or changed by an optimizer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.segment import Segment
+from mxtrain_server.parameters.sums import sum_into
+
+
+class Updates(ABC):
+    """What a store does with the pushes of a round."""
+
+    @abstractmethod
+    def apply(
+        self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
+    ) -> list[tuple[int, int]]:
+        """Take one round's values of blocks `first` to `stop`: flat arrays of the segment's dtype, summed in order.
+
+        source: the rank that pushed, where rounds are not shared; else -1. Returns the runs of blocks (first, stop)
+        whose values are now those of the round; with some optimizers only the last block of a key completes it.
+        """
+
+    def read_state(self, segment: Segment, first: int, stop: int, part: int) -> np.ndarray | None:
+        """State array number `part` of some blocks of one key; None where there is none."""
+        return None
+
+    def write_state(self, segment: Segment, first: int, stop: int, part: int, values: np.ndarray) -> None:
+        """Overwrite a state array. Raises RequestError where there is no such state."""
+        raise RequestError("This store has no optimizer, so it has no optimizer states. Call set_optimizer first.")
+
+    def progress(self) -> dict[str, Any]:
+        """The optimizer's counts of updates, as plain values."""
+        return {}
+
+    def set_progress(self, progress: dict[str, Any]) -> None:
+        """Continue from such counts. Raises RequestError where there is no optimizer."""
+        raise RequestError("This store has no optimizer, so it has no counts. Call set_optimizer first.")
+
+
+class Replace(Updates):
+    """Without an optimizer the sum takes the place of the value, as in MXNet 1.9.1's dist_sync."""
+
+    def apply(
+        self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
+    ) -> list[tuple[int, int]]:
+        """The values become the sum."""
+        low, high = segment.bounds(first, stop)
+        sum_into(segment.values[low:high], arrays)
+        return [(first, stop)]
+
+
+class NoOptimizer(Updates):
+    """An asynchronous store before its optimizer: there is nothing that a single push could mean."""
+
+    def apply(
+        self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
+    ) -> list[tuple[int, int]]:
+        """Refuse the push, as MXNet 1.9.1 does."""
+        raise RequestError(
+            "dist_async applies each push by an optimizer: call set_optimizer before the first push."
+        )
