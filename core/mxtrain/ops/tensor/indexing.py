@@ -8,7 +8,7 @@ from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.scatter import add_at
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
-from mxtrain.ops.parameters import DType
+from mxtrain.ops.parameters import DType, Shape
 
 FIRST_TYPE_ONLY = types.like_input(0)
 
@@ -345,3 +345,34 @@ class GatherNdGradient:
 
     def gradient(F, gy, y, out_gradient, indices, like):
         return F.gather_nd(gy, indices), None, None
+
+
+@operator(
+    "scatter_nd",
+    cases=[
+        Case(data=(2,), indices=np.array([[0, 2], [1, 3]]), shape=(3, 4)),
+        Case(data=(2, 4), indices=np.array([[0, 2]]), shape=(3, 4)),
+    ],
+)
+class ScatterNd:
+    """Zeros of `shape` with the parts of data at positions given by index vectors: output[indices[:, j]] = data[j].
+
+    data: (..., the axes of the output from M on). indices: (M, ...), any dtype; of equal vectors the last counts.
+    Output: shape `shape`, dtype of data.
+    """
+
+    infer_type = FIRST_TYPE_ONLY
+
+    def infer_shape(ins, outs, p):
+        if ins[1] is not None:
+            ins = [shapes.unify(ins[0], _gathered(p.shape, ins[1])), ins[1]]
+        return ins, [shapes.unify(p.shape, outs[0])]
+
+    def forward(xp, data, indices, *, shape: Shape, out=None):
+        shapes.unify(data.shape, _gathered(shape, indices.shape))
+        result = _zeros(xp, shape, data.dtype, out)
+        result[_nd_key(xp, indices, shape)] = data
+        return result
+
+    def gradient(F, gy, y, data, indices, *, shape):
+        return F.gather_nd(gy, indices), None
