@@ -9,6 +9,9 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from mxtrain.ops.kernels.precision import is_narrow, widen
 from mxtrain.ops.kernels.products import product
 from mxtrain.ops.kernels.scratch import scratch
 from mxtrain.ops.kernels.windows import Windows
@@ -21,6 +24,8 @@ def forward(
     xp: types.ModuleType, data: Any, weight: Any, windows: Windows, groups: int, counts: tuple[int, ...], out: Any
 ) -> Any:
     """Write the convolution of data with weight into `out`, which is returned."""
+    if is_narrow(xp, out.dtype):
+        return _in_float32(xp, forward, data, weight, windows, groups, counts, out)
     filters = weight.shape[0] // groups
     matrices = weight.reshape(groups, filters, -1)
     for samples in _blocks(data, windows, groups, counts):
@@ -40,6 +45,8 @@ def backward_data(
     xp: types.ModuleType, gy: Any, weight: Any, windows: Windows, groups: int, counts: tuple[int, ...], out: Any
 ) -> Any:
     """Write the gradient of the convolution by its data into `out`, whose shape is the data's; returns it."""
+    if is_narrow(xp, out.dtype):
+        return _in_float32(xp, backward_data, gy, weight, windows, groups, counts, out)
     filters = weight.shape[0] // groups
     matrices = weight.reshape(groups, filters, -1)
     if not windows.is_pointwise:
@@ -57,6 +64,8 @@ def backward_weight(
     xp: types.ModuleType, gy: Any, data: Any, windows: Windows, groups: int, counts: tuple[int, ...], out: Any
 ) -> Any:
     """Write the gradient of the convolution by its weight into `out`, whose shape is the weight's; returns it."""
+    if is_narrow(xp, out.dtype):
+        return _in_float32(xp, backward_weight, gy, data, windows, groups, counts, out)
     filters = out.shape[0] // groups
     matrices = out.reshape(groups, filters, -1)
     for samples in _blocks(data, windows, groups, counts):
@@ -67,6 +76,15 @@ def backward_weight(
                 product(xp, rows, columns.T, matrices[g])
             else:
                 matrices[g] += product(xp, rows, columns.T)
+    return out
+
+
+def _in_float32(
+    xp: types.ModuleType, compute: Any, first: Any, second: Any, windows: Windows, groups: int, counts: Any, out: Any
+) -> Any:
+    """One of the functions above on 16-bit arrays, which would lose digits with every sum."""
+    wide = np.empty(out.shape, np.float32)
+    out[...] = compute(xp, widen(xp, first), widen(xp, second), windows, groups, counts, wide)
     return out
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import deliver, widen
-from mxtrain.ops.kernels.row_sums import add_rows
+from mxtrain.ops.kernels.scatter import add_at
 from mxtrain.ops.nn.checks import require_shape
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import DType
@@ -80,7 +80,8 @@ class EmbeddingBackward:
     def forward(xp, gy, data, *, input_dim: int, output_dim: int, out=None):
         wide = widen(xp, gy)
         target = out if out is not None and wide is gy else xp.empty((input_dim, output_dim), wide.dtype)
-        add_rows(xp, _rows(data, input_dim).ravel(), wide.reshape(-1, output_dim), target)
+        target[...] = 0
+        add_at(xp, target, _rows(data, input_dim).ravel(), wide.reshape(-1, output_dim))
         return deliver(target, out, gy.dtype)
 
     def gradient(F, ggw, y, gy, data, *, input_dim, output_dim):

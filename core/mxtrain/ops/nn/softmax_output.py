@@ -8,6 +8,7 @@ from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels.precision import deliver, widen
 from mxtrain.ops.kernels.softmax import softmax
+from mxtrain.ops.nn.labels import class_numbers
 from mxtrain.ops.nn.partial_shapes import sizes_product
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
 
@@ -40,21 +41,6 @@ def _infer_label(label, data, p):
     raise ArgumentError(f"Expected: label of shape {allowed[0]} for data of shape {data}. Received: label {label}.")
 
 
-def _one_hot_rows(xp, label, ignored, num_classes):
-    """Class numbers of the label as integers; 0 where it is ignored. Raises ArgumentError for one out of range."""
-    classes = label.astype(np.int64)
-    if ignored is not None:
-        classes[ignored] = 0
-    # a negative number is a huge one without its sign, so that one comparison finds both
-    if xp is np and classes.size and classes.view(np.uint64).max() >= num_classes:
-        wrong = classes[classes.view(np.uint64) >= num_classes][0]
-        raise ArgumentError(
-            f"Expected: labels from 0 to {num_classes - 1}, one per class of data. Received: {wrong}. "
-            "Mark samples to leave out with use_ignore=True and ignore_label."
-        )
-    return classes
-
-
 @operator(
     "SoftmaxOutput",
     "Softmax",
@@ -70,13 +56,12 @@ class SoftmaxOutput:
 
     data: (N, ...), softmax over all of a sample; with multi_output (N, C, ...), over axis 1; with preserve_shape over
     the last axis. label: class numbers, (N,), (N, ...) or data.shape[:-1] respectively; or probabilities, shaped like
-    data. Output: data's shape and dtype.
-    grad_scale: factor of the gradient. normalization: divide it by the number of labels ("batch"), of labels that are
-    not ignored ("valid"), or not ("null"). use_ignore: no gradient where the label is ignore_label. smooth_alpha: the
-    share of probability that the label gives to the other classes. out_grad: multiply by the gradient of the output,
-    which is ignored otherwise.
-    Raises ArgumentError in backward, on a CPU, for a label that is no class. Source: MXNet 1.9.1's `SoftmaxOutput`,
-    whose gradient for such a label is that of a sample without a class.
+    data. Output: data's shape and dtype. grad_scale: factor of the gradient. normalization: divide it by the number of
+    labels ("batch"), of labels that are not ignored ("valid"), or not ("null"). use_ignore: no gradient where the label
+    is ignore_label. smooth_alpha: the share of probability that the label gives to the other classes. out_grad:
+    multiply by the gradient of the output, which is ignored otherwise. Raises ArgumentError in backward, on a CPU, for
+    a label that is no class (mark samples to leave out with use_ignore). Source: MXNet 1.9.1's `SoftmaxOutput`, whose
+    gradient for such a label is that of a sample without a class.
     """
 
     ignores_head_gradient = True
@@ -154,7 +139,7 @@ class SoftmaxOutputBackward:
         rows, num_classes, positions = _as_rows(y.shape, multi_output, preserve_shape)
         label = label.reshape(rows, positions)
         ignored = label == ignore_label if use_ignore else None
-        classes = _one_hot_rows(xp, label, ignored, num_classes)
+        classes = class_numbers(xp, label, num_classes, ignored)
         result = xp.empty_like(y) if out is None else out
         if result is not y:
             result[...] = y

@@ -4,7 +4,10 @@ Run by hand with an interpreter that has MXNet 1.9.1; the tests read only the fi
 """
 
 import json
+import os
 import pathlib
+
+os.environ["MXNET_MKLDNN_ENABLED"] = "0"  # the plain kernels, which have no gaps
 
 import mxnet as mx
 import numpy as np
@@ -123,6 +126,66 @@ CASES = [
         {"data": [[0, 2, -1], [7, 1.7, 2]], "weight": (4, 3)},
         {"input_dim": 4, "output_dim": 3, "constants": ["data"]},
     ),
+    *(
+        ("LeakyReLU", {"data": (3, 4)}, {"act_type": kind, "slope": 0.3}) for kind in ("leaky", "elu", "gelu")
+    ),  # selu's gradient is wrong there
+    ("LeakyReLU", {"data": (2, 3, 2), "gamma": (3,)}, {"act_type": "prelu"}),
+    ("LeakyReLU", {"data": (2, 3), "gamma": (1,)}, {"act_type": "prelu"}),
+    *((name, {"data": (2, 3, 2)}, {"axis": 1}) for name in ("softmax", "softmin", "log_softmax")),
+    *((name, {"data": (2, 3)}, {"temperature": 2.5}) for name in ("softmax", "softmin", "log_softmax")),
+    (
+        "softmax",
+        {"data": (3, 4), "length": [4, 2, 1]},
+        {"use_length": True, "constants": ["length"], "dtypes": {"length": "int32"}},
+    ),
+    (
+        "softmax",
+        {"data": (2, 3, 2), "length": [[3, 1], [2, 0]]},
+        {"use_length": True, "axis": 1, "constants": ["length"], "dtypes": {"length": "int32"}},
+    ),
+    ("SoftmaxActivation", {"data": (2, 3)}, {"mode": "instance"}),  # with more axes its gradient is wrong there
+    ("SoftmaxActivation", {"data": (2, 3, 2)}, {"mode": "channel"}),
+    *(
+        (name, inputs, {"grad_scale": scale})
+        for name in ("LinearRegressionOutput", "MAERegressionOutput", "LogisticRegressionOutput")
+        for inputs, scale in (({"data": (2, 3), "label": (2, 3)}, 1), ({"data": (3, 1), "label": (3,)}, 0.5))
+    ),
+    ("SVMOutput", {"data": (3, 4), "label": [0, 3, 1]}, {}),
+    (
+        "SVMOutput",
+        {"data": (3, 4), "label": [0, 3, 1]},
+        {"use_linear": True, "margin": 0.7, "regularization_coefficient": 0.5},
+    ),
+    *(
+        ("MakeLoss", {"data": (2, 3)}, {"grad_scale": 2, "normalization": kind, "valid_thresh": 0.1})
+        for kind in ("null", "batch", "valid")
+    ),
+    ("make_loss", {"data": (2, 3)}, {}),
+    ("softmax_cross_entropy", {"data": (3, 4), "label": [0, 3, 1]}, {"constants": ["label"]}),
+    ("LayerNorm", {"data": (2, 3, 4), "gamma": (4,), "beta": (4,)}, {"eps": 0.01}),
+    ("LayerNorm", {"data": (2, 3, 4), "gamma": (3,), "beta": (3,)}, {"axis": 1, "output_mean_var": True}),
+    ("GroupNorm", {"data": (2, 4, 3), "gamma": (2,), "beta": (2,)}, {"num_groups": 2, "eps": 0.01}),
+    ("GroupNorm", {"data": (2, 4, 2), "gamma": (1,), "beta": (1,)}, {"output_mean_var": True}),
+    ("InstanceNorm", {"data": (2, 3, 2, 2), "gamma": (3,), "beta": (3,)}, {}),
+    *(("L2Normalization", {"data": (2, 3, 2)}, {"mode": mode}) for mode in ("instance", "channel", "spatial")),
+    ("LRN", {"data": (2, 5, 2, 2)}, {"nsize": 3, "alpha": 0.1}),
+    ("LRN", {"data": (2, 6, 1, 2)}, {"nsize": 5, "alpha": 0.5, "beta": 0.5, "knorm": 1}),
+    ("Deconvolution", {"data": (2, 3, 4), "weight": (3, 2, 3)}, {"kernel": (3,), "num_filter": 2, "stride": (2,)}),
+    (
+        "Deconvolution",
+        {"data": (1, 2, 3, 3), "weight": (2, 2, 3, 2), "bias": (2,)},
+        {"kernel": (3, 2), "num_filter": 2, "stride": (2, 1), "pad": (1, 0), "adj": (1, 0), "no_bias": False},
+    ),
+    (
+        "Deconvolution",
+        {"data": (1, 4, 3, 3), "weight": (4, 1, 2, 2)},
+        {"kernel": (2, 2), "num_filter": 2, "num_group": 2, "dilate": (2, 1)},
+    ),
+    (
+        "Deconvolution",
+        {"data": (1, 2, 3, 3), "weight": (2, 1, 4, 4)},
+        {"kernel": (4, 4), "num_filter": 1, "stride": (2, 2), "target_shape": (6, 6)},
+    ),
 ]
 
 
@@ -141,9 +204,10 @@ def run(index, case):
     name, inputs, options = case
     params = dict(options)
     low, predict, constants = params.pop("low", -1), params.pop("predict", False), params.pop("constants", [])
+    dtypes = params.pop("dtypes", {})
     random = np.random.RandomState(index)
     values = {key: _fill(spec, random, low) for key, spec in inputs.items()}
-    arrays = {key: mx.nd.array(value) for key, value in values.items()}
+    arrays = {key: mx.nd.array(value, dtype=dtypes.get(key)) for key, value in values.items()}
     constants = [*constants, "moving_mean", "moving_var"]
     for key, array in arrays.items():
         if key not in constants:
@@ -157,6 +221,7 @@ def run(index, case):
         "operator": name,
         "parameters": params,
         "inputs": {key: value.tolist() for key, value in values.items()},
+        "dtypes": dtypes,
         "is_train": not predict,
         "outputs": [_listed(output) for output in outputs],
         "head": head.tolist(),
