@@ -18,7 +18,7 @@ LONGER: dict[str, str] = {}
 
 FORBIDDEN_CALLS = {"exec", "eval", "compile", "__import__"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
-LEFTOVERS = re.compile(r"/(work|root|home|Users)/\w|\.internal\b|\bTODO\b|\bFIXME\b|\bXXX\b|<<<<<<<|>>>>>>>")
+LEFTOVERS = re.compile(r"/(work|root|home|Users)/\w|\bTODO\b|\bFIXME\b|\bXXX\b|<<<<<<<|>>>>>>>")
 BINARY_SUFFIXES = {".png", ".npz", ".npy", ".params", ".gz", ".rec", ".idx", ".jpg"}
 
 
