@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.memory import PrivateMemory
 from mxtrain_server.parameters.store import Store
@@ -146,7 +147,8 @@ def test_low_precision_is_summed_in_float32() -> None:
 
 def test_keys_of_one_dtype_share_a_segment_and_big_ones_get_room() -> None:
     store = Store(0, "sync", {0})
-    places = [store.create([key, dtype, [], [1000]], MEMORY, len(store.segments)) for key, dtype in enumerate(("float32", "float16", "float32"))]
+    dtypes = ("float32", "float16", "float32")
+    places = [store.create([n, dtype, [], [1000]], MEMORY, len(store.segments)) for n, dtype in enumerate(dtypes)]
     assert [(segment.number, head) for segment, head in places] == [(0, 0), (1, 0), (0, 1)]
     big = 20_000_000
     segment, head = store.create(["big", "float32", [], [big // 2] * 2], MEMORY, 2)

@@ -62,6 +62,4 @@ class NoOptimizer(Updates):
         self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
     ) -> list[tuple[int, int]]:
         """Refuse the push, as MXNet 1.9.1 does."""
-        raise RequestError(
-            "dist_async applies each push by an optimizer: call set_optimizer before the first push."
-        )
+        raise RequestError("dist_async applies each push by an optimizer: call set_optimizer before the first push.")

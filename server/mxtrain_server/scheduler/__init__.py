@@ -1,0 +1,1 @@
+"""The scheduler: who is in the job, barriers, heartbeats, and how a job ends."""

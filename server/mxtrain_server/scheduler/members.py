@@ -1,0 +1,89 @@
+"""The nodes of a job and their ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxtrain_protos import scheduler_pb2 as pb
+
+ROLE_NAMES = {pb.ROLE_SCHEDULER: "scheduler", pb.ROLE_SERVER: "server", pb.ROLE_WORKER: "worker"}
+
+
+@dataclass
+class Member:
+    """One node. seen: when it was last heard of. barriers: how many it has entered; waiting_since: in one since."""
+
+    role: int
+    rank: int
+    node: str
+    host: str
+    pid: int
+    endpoint: str
+    seen: float
+    state: int = pb.NODE_STATE_ACTIVE
+    barriers: int = 0
+    waiting_since: float | None = None
+
+    @property
+    def name(self) -> str:
+        """How people are told about the node."""
+        return f"{ROLE_NAMES[self.role]} {self.rank} (host {self.host}, pid {self.pid})"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it still takes part."""
+        return self.state == pb.NODE_STATE_ACTIVE
+
+    def to_proto(self) -> pb.Node:
+        """The node as it stands in a view."""
+        return pb.Node(
+            role=self.role,  # type: ignore[arg-type]
+            rank=self.rank,
+            node=self.node,
+            host=self.host,
+            pid=self.pid,
+            endpoint=self.endpoint,
+            state=self.state,  # type: ignore[arg-type]
+        )
+
+
+class Members:
+    """All nodes that were ever taken into the job, in order of role and rank."""
+
+    def __init__(self, num_workers: int, num_servers: int) -> None:
+        self.expected = {pb.ROLE_SERVER: num_servers, pb.ROLE_WORKER: num_workers}
+        self.by_node: dict[str, Member] = {}
+
+    def of(self, role: int) -> list[Member]:
+        """The nodes of a role, by rank."""
+        return sorted((m for m in self.by_node.values() if m.role == role), key=lambda m: m.rank)
+
+    def everybody(self) -> list[Member]:
+        """Servers, then workers."""
+        return self.of(pb.ROLE_SERVER) + self.of(pb.ROLE_WORKER)
+
+    def active(self, role: int) -> list[Member]:
+        """The nodes of a role that still take part."""
+        return [member for member in self.of(role) if member.is_active]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all expected nodes have come."""
+        return all(len(self.of(role)) == count for role, count in self.expected.items())
+
+    def free_rank(self, role: int, preferred: int) -> int | None:
+        """The preferred rank where it is free, else the lowest free one; None where there is none."""
+        taken = {member.rank for member in self.of(role)}
+        free = [rank for rank in range(self.expected[role]) if rank not in taken]
+        if preferred in free:
+            return preferred
+        return free[0] if free else None
+
+    def absent(self) -> str:
+        """Which expected nodes have not come, for people."""
+        parts = []
+        for role, count in self.expected.items():
+            there = len(self.of(role))
+            if there < count:
+                parts.append(f"{count - there} of {count} {ROLE_NAMES[role]}(s)")
+        return " and ".join(parts)
