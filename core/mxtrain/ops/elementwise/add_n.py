@@ -5,7 +5,7 @@ from mxtrain.ops import shapes, types
 from mxtrain.ops.operator import Case, operator
 
 
-@operator("add_n", "ElementWiseSum", cases=[Case(args=[(2, 3), (2, 3), (2, 3)]), Case(args=[(2,)])])
+@operator("add_n", "ElementWiseSum", cases=[Case(data=[(2, 3), (2, 3), (2, 3)]), Case(data=[(2,)])])
 class AddN:
     """The element-wise sum, from the first to the last array. args: one shape and dtype. Output: the same."""
 

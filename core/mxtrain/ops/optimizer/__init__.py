@@ -1,0 +1,1 @@
+"""Operators that make one optimizer step on one parameter."""
