@@ -185,7 +185,9 @@ class _Allocator:
             name: spec for name, spec in specs.items() if name not in found and name not in inputs and reqs[name] != "null"
         }
         arenas = []
-        for group in by_dtype(parameters).values():
+        # Weight decay usually spares biases and the like: parameters that are updated alike lie side by side.
+        in_order = dict(sorted(parameters.items(), key=lambda item: not item[0].endswith(("_weight", "_gamma"))))
+        for group in by_dtype(in_order).values():
             weights, arrays = allocate_arena(self._ctx, group)
             flat_grads, grad_arrays = allocate_arena(self._ctx, group)
             found.update(arrays)
