@@ -72,12 +72,12 @@ def get_create_func(base_class: type[Any], nickname: str) -> Callable[..., Any]:
         if isinstance(what, dict):
             return create(**what)
         if not isinstance(what, str):
-            raise ArgumentTypeError(f"Expected: the name of a {nickname}. Received: {type(what).__name__}.")
+            raise ArgumentTypeError(f"Expected: a name ({nickname}). Received: {type(what).__name__}.")
         if what.startswith(("[", "{")):
             return _create_from_json(create, what, nickname, args, kwargs)
         klass = registry.get(what.lower())
         if klass is None:
-            raise ArgumentError(f"Expected: a {nickname} of {sorted(registry)}. Received: {what!r}.")
+            raise ArgumentError(f"Expected: one of the {nickname}s {sorted(registry)}. Received: {what!r}.")
         return klass(*args, **kwargs)
 
     create.__doc__ = f"Creates a {nickname} by name, from a dictionary or from JSON text; an instance stays as it is."

@@ -259,8 +259,8 @@ def test_labels_and_shapes_that_do_not_fit_are_named(metric, label, pred, messag
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: mt.create("nope"), "Expected: a metric of .*'acc'.*Received: 'nope'"),
-        (lambda: mt.create(3), "name of a metric"),
+        (lambda: mt.create("nope"), "Expected: one of the metrics .*'acc'.*Received: 'nope'"),
+        (lambda: mt.create(3), "a name .metric."),
         (lambda: mt.create("[broken"), "JSON text"),
         (lambda: mt.create('["acc"]'), "as JSON"),
         (lambda: mt.create(mt.Accuracy(), 1), "no further arguments"),
