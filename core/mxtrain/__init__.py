@@ -6,7 +6,7 @@ What most programs need is imported at once; the rest (`mx.mod`, `mx.kv`, `mx.io
 import importlib
 from typing import Any
 
-from mxtrain import attribute, autograd, base, context, executor, name, ndarray, symbol
+from mxtrain import attribute, autograd, base, context, executor, name, ndarray, symbol, util
 from mxtrain import ndarray as nd
 from mxtrain import symbol as sym
 from mxtrain.alias import install_as_mxnet
@@ -16,6 +16,7 @@ from mxtrain.context import Context, cpu, cpu_pinned, current_context, gpu, gpu_
 from mxtrain.executor import Executor
 from mxtrain.ndarray import NDArray, waitall
 from mxtrain.symbol import Symbol
+from mxtrain.util import is_np_array, is_np_shape, np_array, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
 from mxtrain.version import __version__
 
 # names of this module that stand for modules imported on first use
@@ -40,6 +41,8 @@ _LAZY = {
     "random": "mxtrain.random",
     "registry": "mxtrain.registry",
     "rnd": "mxtrain.random",
+    "runtime": "mxtrain.runtime",
+    "test_utils": "mxtrain.test_utils",
     "visualization": "mxtrain.visualization",
     "viz": "mxtrain.visualization",
 }
@@ -76,11 +79,20 @@ __all__ = [
     "gpu",
     "gpu_memory_info",
     "install_as_mxnet",
+    "is_np_array",
+    "is_np_shape",
     "name",
     "nd",
     "ndarray",
+    "np_array",
+    "np_shape",
     "num_gpus",
+    "set_np_shape",
     "sym",
     "symbol",
+    "use_np",
+    "use_np_array",
+    "use_np_shape",
+    "util",
     "waitall",
 ]

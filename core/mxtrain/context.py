@@ -30,6 +30,7 @@ class Context:
     device_typeid: int
 
     def __new__(cls, device_type: "str | Context", device_id: int = 0) -> "Context":
+        """The one object of a device."""
         if isinstance(device_type, Context):
             return device_type
         key = (device_type, device_id)
@@ -117,6 +118,11 @@ def gpu(device_id: int = 0) -> Context:
 def current_context() -> Context:
     """The default context of this thread: the innermost `with ctx:` block, or cpu(0)."""
     return _scope.stack[-1]
+
+
+def set_thread_default(ctx: Context) -> None:
+    """Make a context this thread's current one, until the `with ctx:` block that it is in (if any) ends."""
+    _scope.stack[-1] = ctx
 
 
 def gpu_memory_info(device_id: int = 0) -> tuple[int, int]:

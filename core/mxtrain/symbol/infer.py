@@ -106,7 +106,7 @@ def _apply(facts: Facts, node: Node, p: Params, what: str, rule: Any, unify: Cal
         raise _disagreement(node, what, ins, error) from None
     changed = False
     for key, old, new in zip((*in_keys, *out_keys), (*ins, *outs), (*new_ins, *new_outs), strict=True):
-        if new is not None and new != old:
+        if new is not None and (old is None or new != old):  # to NumPy, the dtype float64 equals None
             facts.known[key] = new
             changed = True
     return changed

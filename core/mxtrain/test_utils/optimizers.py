@@ -1,0 +1,52 @@
+"""The check that two optimizers take the same step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mxtrain.base import MXNetError
+from mxtrain.ndarray.array_type import NDArray
+from mxtrain.test_utils.comparison import assert_almost_equal, compare_ndarray_tuple
+from mxtrain.test_utils.defaults import default_context
+from mxtrain.test_utils.random_data import rand_ndarray
+
+__all__ = ["compare_optimizer"]
+
+
+def compare_optimizer(
+    opt1: Any,
+    opt2: Any,
+    shape: Sequence[Any],
+    dtype: Any,
+    w_stype: str = "default",
+    g_stype: str = "default",
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    compare_states: bool = True,
+    ntensors: int = 1,
+) -> None:
+    """Raise AssertionError unless two optimizers make the same of random weights and gradients.
+
+    shape: of the weight; with ntensors > 1 a list of that many shapes, updated in one call.
+    """
+    if (w_stype, g_stype) != ("default", "default"):
+        raise MXNetError(f"Expected: dense weights and gradients. Received: {w_stype!r}, {g_stype!r}.")
+    shapes = [shape] if ntensors == 1 else list(shape)
+    weights = [rand_ndarray(one, dtype=dtype, ctx=default_context()) for one in shapes]
+    grads = [rand_ndarray(one, dtype=dtype, ctx=default_context()) for one in shapes]
+    one, one_states = _step(opt1, weights, grads)
+    other, other_states = _step(opt2, weights, grads)
+    if compare_states:
+        compare_ndarray_tuple(one_states, other_states, rtol, atol)
+    for received, expected in zip(one, other, strict=True):
+        assert_almost_equal(received, expected, rtol, atol)
+
+
+def _step(optimizer: Any, weights: Sequence[NDArray], grads: Sequence[NDArray]) -> tuple[list[NDArray], list[Any]]:
+    """Copies of the weights after one step, and the states."""
+    weights, grads = [w.copy() for w in weights], [g.copy() for g in grads]
+    states = [optimizer.create_state_multi_precision(i, w) for i, w in enumerate(weights)]
+    if len(weights) == 1:
+        optimizer.update_multi_precision(0, weights[0], grads[0], states[0])
+    else:
+        optimizer.update_multi_precision(list(range(len(weights))), weights, grads, states)
+    return weights, states
