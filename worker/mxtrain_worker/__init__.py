@@ -1,0 +1,1 @@
+"""How a worker trains: executors over a list of devices, Module, the fit loop, checkpoints."""

@@ -1,0 +1,108 @@
+"""The training loop: epochs of batches, metrics, callbacks, validation."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mxtrain.base import MXNetError
+from mxtrain_worker.batch_end import BatchEndParam, as_list
+
+
+class FitLoop:
+    """Trains a bound module that has parameters and an optimizer. One object per call of `fit`.
+
+    options: the arguments of `BaseModule.fit` by name; callbacks see them in `BatchEndParam.locals`.
+    """
+
+    def __init__(self, module: Any, options: dict[str, Any]) -> None:
+        self.module = module
+        self.train_data = options["train_data"]
+        self.eval_data = options["eval_data"]
+        self.eval_metric = options["eval_metric"]
+        self.validation_metric = options["validation_metric"]
+        self.monitor = options["monitor"]
+        self.sparse_row_id_fn = options["sparse_row_id_fn"]
+        self.eval_end_callback = options["eval_end_callback"]
+        self.eval_batch_end_callback = options["eval_batch_end_callback"]
+        self._batch_callbacks = as_list(options["batch_end_callback"])
+        self._epoch_callbacks = as_list(options["epoch_end_callback"])
+        self._names: dict[str, Any] = {"self": module, **options}
+
+    def run(self, begin_epoch: int, num_epoch: int) -> None:
+        """Train the epochs from begin_epoch up to, not including, num_epoch."""
+        for epoch in range(begin_epoch, num_epoch):
+            self._run_epoch(epoch)
+            self.train_data.reset()
+
+    def _run_epoch(self, epoch: int) -> None:
+        module, log = self.module, self.module.logger
+        tic = time.time()
+        self._names.update(epoch=epoch, tic=tic)
+        for name, value in self._train(epoch):
+            log.info("Epoch[%d] Train-%s=%f", epoch, name, value)
+        log.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - tic)
+        # Devices may hold different auxiliary states: from here on all have their mean.
+        arg_params, aux_params = module.get_params()
+        module.set_params(arg_params, aux_params)
+        for callback in self._epoch_callbacks:
+            callback(epoch, module.symbol, arg_params, aux_params)
+        if self.eval_data is not None:
+            self._validate(epoch)
+
+    def _train(self, epoch: int) -> list[tuple[str, float]]:
+        """One pass over the training data; the metrics over all of it."""
+        metric = self.eval_metric
+        metric.reset()
+        totals: list[tuple[str, float]] = []
+        for nbatch, (data_batch, is_last) in enumerate(self._batches()):
+            if is_last:  # callbacks may reset the metric
+                totals = metric.get_global_name_value()
+            self._names.update(nbatch=nbatch, data_batch=data_batch)
+            for callback in self._batch_callbacks:
+                callback(BatchEndParam(epoch, nbatch, metric, self._names))
+        return totals
+
+    def _batches(self) -> Iterator[tuple[Any, bool]]:
+        """Train batch after batch; gives each with whether it was the last.
+
+        The next batch is fetched when the step is done, but before the callbacks run, so that an iterator that reuses
+        its memory is never asked for more while a batch is still needed.
+        """
+        source = iter(self.train_data)
+        upcoming = next(source, None)
+        if upcoming is None:
+            raise MXNetError("Expected: training data with at least one batch. Received: none. Does it need a reset?")
+        while upcoming is not None:
+            current = upcoming
+            self._step(current)
+            upcoming = next(source, None)
+            if upcoming is not None:
+                self.module.prepare(upcoming, sparse_row_id_fn=self.sparse_row_id_fn)
+            if self.monitor is not None:
+                self.monitor.toc_print()
+            yield current, upcoming is None
+
+    def _step(self, data_batch: Any) -> None:
+        module = self.module
+        if self.monitor is not None:
+            self.monitor.tic()
+        module.forward_backward(data_batch)
+        module.update()
+        if isinstance(data_batch, list):
+            module.update_metric(self.eval_metric, [part.label for part in data_batch], pre_sliced=True)
+        else:
+            module.update_metric(self.eval_metric, data_batch.label)
+
+    def _validate(self, epoch: int) -> None:
+        scores = self.module.score(
+            self.eval_data,
+            self.validation_metric,
+            score_end_callback=self.eval_end_callback,
+            batch_end_callback=self.eval_batch_end_callback,
+            epoch=epoch,
+        )
+        self._report_validation(epoch, scores)
+
+    def _report_validation(self, epoch: int, scores: Sequence[tuple[str, float]]) -> None:
+        for name, value in scores:
+            self.module.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, value)

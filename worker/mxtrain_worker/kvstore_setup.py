@@ -1,0 +1,58 @@
+"""Chooses the KVStore that a module trains with, and gives it the first weights."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mxtrain.base import ArgumentTypeError
+from mxtrain.ndarray import NDArray
+from mxtrain_kvstore import KVStoreBase, create
+
+# Above this many values in one array, MXNet updates on each device rather than in the local store.
+BIG_ARRAY_SIZE = 1024 * 1024 * 16
+
+
+def create_kvstore(kvstore: Any, num_device: int, arg_params: Mapping[str, NDArray]) -> tuple[Any, bool]:
+    """(store, whether the optimizer runs in it) for a type name, a store, or None (as the first of the pair, too).
+
+    One device on one machine needs no store. MXNET_UPDATE_ON_KVSTORE=0 keeps the optimizer in the worker.
+    Raises ArgumentTypeError for anything else. Source: mxnet.model._create_kvstore of MXNet 1.9.1.
+    """
+    update_on_kvstore = os.environ.get("MXNET_UPDATE_ON_KVSTORE", "1") != "0"
+    if kvstore is None:
+        return None, False
+    if isinstance(kvstore, KVStoreBase):
+        return kvstore, update_on_kvstore and kvstore.is_capable("optimizer")
+    if not isinstance(kvstore, str):
+        raise ArgumentTypeError(f"kvstore must be KVStore, str or None. Received: {type(kvstore).__name__}.")
+    if num_device == 1 and "dist" not in kvstore:
+        return None, False
+    if kvstore == "local" and _largest(arg_params) > BIG_ARRAY_SIZE:
+        update_on_kvstore = False
+    store = create(kvstore)
+    return store, update_on_kvstore and store.is_capable("optimizer")
+
+
+def _largest(arg_params: Mapping[str, NDArray]) -> int:
+    return max((array.size for array in arg_params.values()), default=0)
+
+
+def initialize_kvstore(
+    kvstore: Any,
+    param_arrays: Sequence[Sequence[NDArray]],
+    arg_params: Mapping[str, NDArray],
+    param_names: Sequence[str],
+    update_on_kvstore: bool,
+) -> None:
+    """Give every parameter to the store under its name.
+
+    The devices then take the store's value where the store updates, and in distributed training always: all workers
+    must start from rank 0's weights.
+    """
+    if not param_names:
+        return
+    values = [arg_params[name] for name in param_names]
+    if update_on_kvstore or "dist" in kvstore.type:
+        kvstore.broadcast(list(param_names), values, out=[list(copies) for copies in param_arrays])
+    else:
+        kvstore.init(list(param_names), values)
