@@ -55,7 +55,7 @@ class Diag:
         _diag_shape(data.shape, k, axis1, axis2)
         if data.ndim == 1:
             return xp.diag(data, k)
-        return xp.diagonal(data, k, axis1, axis2)
+        return xp.diagonal(data, k, axis1, axis2).copy()
 
     def gradient(F, gy, y, data, **p):
         return F._diag_gradient(gy, data, **p)

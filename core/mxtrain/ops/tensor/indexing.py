@@ -284,8 +284,10 @@ class Where:
 
 def _gathered(data: tuple[int, ...], indices: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of `gather_nd`."""
-    if not indices or indices[0] > len(data):
-        raise ArgumentError(f"Expected: indices of shape (M, ...), M <= {len(data)} axes of data. Received: {indices}.")
+    if not indices or not 0 < indices[0] <= len(data):
+        raise ArgumentError(
+            f"Expected: indices of shape (M, ...), 0 < M <= {len(data)} axes of data. Received: {indices}."
+        )
     return (*indices[1:], *data[indices[0] :])
 
 

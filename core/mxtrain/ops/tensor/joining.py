@@ -93,7 +93,7 @@ class ConcatGradient:
         results, start = [], 0
         for part in parts:
             stop = start + part.shape[axis]
-            results.append(whole[(slice(None),) * axis + (slice(start, stop),)])
+            results.append(whole[(slice(None),) * axis + (slice(start, stop),)].copy())
             start = stop
         return tuple(results)
 
@@ -155,7 +155,7 @@ class SliceChannel:
     def forward(xp, data, *, num_outputs: int, axis: int = 1, squeeze_axis: bool = False):
         axis = shapes.normalize_axis(axis, data.ndim)
         require_divisible(data.shape, axis, num_outputs, squeeze_axis)
-        parts = xp.split(data, num_outputs, axis=axis)
+        parts = [part.copy() for part in xp.split(data, num_outputs, axis=axis)]
         return tuple(part.squeeze(axis) for part in parts) if squeeze_axis else tuple(parts)
 
     def gradient(F, gy, y, data, *, num_outputs, axis, squeeze_axis):
@@ -213,7 +213,7 @@ class SplitV2:
         axis = shapes.normalize_axis(axis, data.ndim)
         p = Params(indices=indices, sections=sections, squeeze_axis=squeeze_axis)
         lead = (slice(None),) * axis
-        parts = [data[(*lead, slice(start, stop))] for start, stop in _bounds(data.shape, axis, p)]
+        parts = [data[(*lead, slice(start, stop))].copy() for start, stop in _bounds(data.shape, axis, p)]
         return tuple(part.reshape(_without_axis(part.shape, axis)) if squeeze_axis else part for part in parts)
 
     def gradient(F, gy, y, data, *, indices, axis, squeeze_axis, sections):

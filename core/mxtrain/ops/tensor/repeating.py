@@ -183,9 +183,10 @@ class PadGradient:
         return ins, [ins[0]]
 
     def forward(xp, gy, like, *, mode: Literal["constant", "edge", "reflect"], pad_width: Shape):
+        folded = gy
         for axis, (before, after) in enumerate(_pairs(pad_width, like.ndim)):
-            gy = _fold(xp, gy, axis, before, after, mode)
-        return gy
+            folded = _fold(xp, folded, axis, before, after, mode)
+        return folded.copy()
 
     def gradient(F, gy, y, out_gradient, like, *, mode, pad_width):
         return F.Pad(gy, mode=mode, pad_width=pad_width), None
