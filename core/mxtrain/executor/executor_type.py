@@ -90,7 +90,8 @@ class Executor:
             if variable is not None:
                 shapes[variable.name] = forward_shapes.get(head)
                 types[variable.name] = forward_types.get(head)
-        everything = [*heads, *(Entry(node, i) for node in graph.nodes for i in range(node.num_outputs))]
+        computed = [*graph.nodes, *(variable for variable in graph.head_grads if variable is not None)]
+        everything = [*heads, *(Entry(node, i) for node in computed for i in range(node.num_outputs))]
         all_shapes, all_types = infer_shapes(everything, shapes), infer_types(everything, types)
         specs: dict[Key, Spec] = {}
         for node in all_shapes.order:

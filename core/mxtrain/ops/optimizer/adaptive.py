@@ -1,5 +1,7 @@
 """Update operators with a step size per element: Adam, FTML, LAMB, RMSProp, FTRL."""
 
+import numpy as np
+
 from mxtrain.base import ArgumentError
 from mxtrain.ops.kernels import optimizer_updates as kernels
 from mxtrain.ops.optimizer.steps import declare_update, target_of
@@ -200,7 +202,7 @@ declare_update(
     _rmspropalex,
     "Graves' RMSProp: delta = gamma2 * delta - lr * grad / sqrt(n - g * g + epsilon); weight += delta.",
     ("n", "g", "delta"),
-    _EXAMPLE,
+    {**_EXAMPLE, "n": np.full((2, 3), 2.0)},  # an average of squares is larger than the square of the average
 )
 declare_update(
     "ftrl_update",

@@ -46,7 +46,7 @@ def declare_update(
         doc=f"{meaning}\n\nInputs: arrays of one shape; {', '.join(states) or 'none'} changed in place. "
         "Output: the new weight; give `out=weight` to update it. clip_gradient: limit of the rescaled gradient's "
         "magnitude, negative for none. lazy_update: of sparse gradients only. Source: MXNet 1.9.1.",
-        cases=[Case(dict.fromkeys(inputs, (2, 3)), low=0.1, high=0.9, differentiable=False, **example)],
+        cases=[Case({**dict.fromkeys(inputs, (2, 3)), **example}, low=0.1, high=0.9, differentiable=False)],
         forward=forward,
         gradient=NOT_DIFFERENTIABLE,
         infer_shape=shapes.same,

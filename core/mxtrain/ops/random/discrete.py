@@ -37,7 +37,7 @@ class RandInt:
     "sample_multinomial",
     cases=[
         Case(data=np.array([[0.2, 0.8], [1.0, 0.0]]), shape=(3,), differentiable=False),
-        Case(data=np.array([0.2, 0.8]), get_prob=True, dtype="float32", differentiable=False),
+        Case(data=(2, 3), shape=(4,), get_prob=True, dtype="float32", low=0.3, high=0.9),
     ],
 )
 class SampleMultinomial:

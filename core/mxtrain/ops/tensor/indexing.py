@@ -316,7 +316,7 @@ class GatherNd:
     """
 
     def infer_shape(ins, outs, p):
-        if ins[0] is None or ins[1] is None:
+        if ins[0] is None or ins[1] is None or ins[1][:1] == (-1,):
             return ins, outs
         return ins, [shapes.unify(_gathered(*ins), outs[0])]
 
@@ -366,7 +366,7 @@ class ScatterNd:
     infer_type = FIRST_TYPE_ONLY
 
     def infer_shape(ins, outs, p):
-        if ins[1] is not None:
+        if ins[1] is not None and ins[1][:1] != (-1,):
             ins = [shapes.unify(ins[0], _gathered(p.shape, ins[1])), ins[1]]
         return ins, [shapes.unify(p.shape, outs[0])]
 

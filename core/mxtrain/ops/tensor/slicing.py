@@ -22,7 +22,7 @@ def _slices(shape: tuple[int, ...], begin: Any, end: Any, step: Any) -> tuple[sl
 
 def _slice_shape(shape: tuple[int, ...], key: tuple[slice, ...]) -> tuple[int, ...]:
     sizes = [
-        -1 if size == -1 and part != slice(None) else len(range(*part.indices(size)))
+        -1 if size == -1 else len(range(*part.indices(size)))
         for size, part in zip(shape, key, strict=False)
     ]
     return (*sizes, *shape[len(key) :])
