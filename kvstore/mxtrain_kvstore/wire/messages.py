@@ -49,7 +49,7 @@ RUNS = Runs(MAX_ITEMS)
 DTYPE = Text(32)
 SHAPE = ListOf(Integer(), 64)
 FILE = Record(Integer(), Integer(), Integer(), Text(64))
-PART = Record(SERVER, Integer(), Integer(), Integer(), Integer(), Integer())
+PART = Record(SERVER, *[Integer()] * 6)
 
 # ---------------------------------------------------------------- from a worker
 
@@ -95,7 +95,8 @@ class Write(NamedTuple):
 class Publish(NamedTuple):
     """Makes keys known to all workers, their initial values written; goes to every server. Answer: Done.
 
-    entries: [key, dtype, shape, parts]; a part is [server, segment, first block, blocks, offset, elements].
+    entries: [key, dtype, shape, parts]; a part is [server, segment, first block, blocks, position, offset, elements]:
+    so many elements of the array, from `offset` on, lie in the segment from `position` on.
     """
 
     request: int
@@ -205,26 +206,27 @@ class GetProgress(NamedTuple):
     store: int
 
 
-@message(18, request=REQUEST, segment=Integer(), first=Integer(), blocks=Integer(), part=Integer(64))
+@message(18, request=REQUEST, segment=Integer(), head=Integer(), part=Integer(64), start=Integer(), length=Integer())
 class ReadState(NamedTuple):
-    """Asks for one state array of a run of blocks. Answer: StateValues."""
+    """Asks for elements of state array number `part` of the key whose first block is `head`. Answer: StateValues."""
 
     request: int
     segment: int
-    first: int
-    blocks: int
+    head: int
     part: int
+    start: int
+    length: int
 
 
-@message(19, request=REQUEST, segment=Integer(), first=Integer(), blocks=Integer(), part=Integer(64))
+@message(19, request=REQUEST, segment=Integer(), head=Integer(), part=Integer(64), start=Integer())
 class WriteState(NamedTuple):
-    """Overwrites one state array of a run of blocks. Payload: its values. Answer: Done."""
+    """Overwrites elements of a state array, from `start` on. Payload: their values. Answer: Done."""
 
     request: int
     segment: int
-    first: int
-    blocks: int
+    head: int
     part: int
+    start: int
 
 
 @message(20, request=REQUEST, store=STORE, progress=Plain())
@@ -261,9 +263,9 @@ class Refused(NamedTuple):
     reason: str
 
 
-@message(67, request=REQUEST, places=ListOf(Record(Integer(), Integer()), MAX_ITEMS))
+@message(67, request=REQUEST, places=ListOf(Record(Integer(), Integer(), Integer()), MAX_ITEMS))
 class Created(NamedTuple):
-    """Where each new key lies: [segment, first block]."""
+    """Where each new key lies: [segment, first block, position in elements]."""
 
     request: int
     places: list[list[int]]
@@ -309,10 +311,11 @@ class Progress(NamedTuple):
     progress: dict[str, Any]
 
 
-@message(73, request=REQUEST, dtype=DTYPE, found=Flag())
+@message(73, request=REQUEST, dtype=DTYPE, size=Integer(), found=Flag())
 class StateValues(NamedTuple):
-    """One state array. Payload, where found: its values."""
+    """Elements of a state array of `size` elements in all. Payload, where found: their values."""
 
     request: int
     dtype: str
+    size: int
     found: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,28 +75,24 @@ class KeyUpdates(Updates):
         weight = from_backend(segment.values[low:high].reshape(shape), cpu())
         self.updater(segment.labels[head].key, from_backend(gradient.reshape(shape), cpu()), weight)
 
-    def read_state(self, segment: Segment, first: int, stop: int, part: int) -> np.ndarray | None:
-        """A state array of the key that the blocks make up; None where it has none."""
-        arrays = flat_arrays(self.updater.states.get(self._whole_key(segment, first, stop)))
+    def state(self, segment: Segment, head: int, part: int) -> np.ndarray | None:
+        """A view of a state array of one key; None before its first update."""
+        arrays = flat_arrays(self.updater.states.get(segment.labels[head].key))
         return arrays[part].reshape(-1) if part < len(arrays) else None
 
-    def write_state(self, segment: Segment, first: int, stop: int, part: int, values: np.ndarray) -> None:
-        """Overwrite a state array."""
-        key = self._whole_key(segment, first, stop)
-        low, high = segment.bounds(first, stop)
+    def make_state(self, segment: Segment, head: int, part: int) -> np.ndarray:
+        """A view of a state array of one key."""
+        key = segment.labels[head].key
         if key not in self.updater.states:
-            weight = from_backend(segment.values[low:high].reshape(segment.shapes[first]), cpu())
+            low, high = segment.bounds(*segment.key_blocks(head))
+            weight = from_backend(segment.values[low:high].reshape(segment.shapes[head]), cpu())
             self.updater.states[key] = self.updater.optimizer.create_state_multi_precision(key, weight)
             self.updater.states_synced[key] = True
-        arrays = flat_arrays(self.updater.states[key])
-        if part >= len(arrays) or arrays[part].nbytes != values.nbytes:
-            raise RequestError(f"Key {key!r}: expected {len(arrays)} states. Received: another as number {part}.")
-        arrays[part].reshape(-1)[:] = values.view(arrays[part].dtype)
-
-    def _whole_key(self, segment: Segment, first: int, stop: int) -> Hashable:
-        if segment.key_blocks(first) != (first, stop):
-            raise RequestError(f"Expected: all blocks of one key. Received: blocks {first} to {stop}.")
-        return segment.labels[first].key
+        array = self.state(segment, head, part)
+        if array is None:
+            name = type(self.updater.optimizer).__name__
+            raise RequestError(f"Key {key!r}: the optimizer {name} has no state number {part}.")
+        return array
 
     def progress(self) -> dict[str, Any]:
         """The counts of updates by key."""

@@ -108,7 +108,7 @@ class ServerState:
             if segment.number == len(self.segments):
                 self.segments.append(segment)
                 self._parked.append(Parked())
-            places.append([segment.number, head])
+            places.append([segment.number, head, segment.starts[head]])
         self.answers.append(Answer(rank, m.Created(message.request, places)))
 
     def write(self, rank: int, message: m.Write, payload: np.ndarray | None) -> None:
@@ -225,25 +225,36 @@ class ServerState:
         self._done(rank, message)
 
     def read_state(self, rank: int, message: m.ReadState) -> None:
-        """One state array of some blocks."""
-        segment = self._segment(message.segment)
-        segment.bounds(message.first, message.first + message.blocks)
-        updates = self._store(segment.store).updates
-        values = updates.read_state(segment, message.first, message.first + message.blocks, message.part)
+        """Elements of one state array of a key."""
+        segment = self._segment_with_key(message.segment, message.head)
+        values = self._store(segment.store).updates.state(segment, message.head, message.part)
         if values is None:
-            self.answers.append(Answer(rank, m.StateValues(message.request, "", False)))
-        else:
-            found = m.StateValues(message.request, values.dtype.name, True)
-            self.answers.append(Answer(rank, found, values, lasting=False))
+            self.answers.append(Answer(rank, m.StateValues(message.request, "", 0, False)))
+            return
+        found = m.StateValues(message.request, values.dtype.name, values.size, True)
+        part = values[message.start : message.start + message.length]
+        self.answers.append(Answer(rank, found, part, lasting=False))
 
     def write_state(self, rank: int, message: m.WriteState, payload: np.ndarray | None) -> None:
-        """Overwrite one state array of some blocks."""
-        segment = self._segment(message.segment)
-        segment.bounds(message.first, message.first + message.blocks)
-        values = np.empty(0, np.uint8) if payload is None else payload
-        updates = self._store(segment.store).updates
-        updates.write_state(segment, message.first, message.first + message.blocks, message.part, values)
+        """Overwrite elements of one state array of a key."""
+        segment = self._segment_with_key(message.segment, message.head)
+        array = self._store(segment.store).updates.make_state(segment, message.head, message.part)
+        given = np.empty(0, np.uint8) if payload is None else payload
+        room = array[message.start : message.start + given.size // array.itemsize]
+        if room.nbytes != given.nbytes:
+            raise RequestError(
+                f"Key {segment.labels[message.head].key!r}: expected a state of {array.size} {array.dtype.name} "
+                f"values. Received: {given.nbytes} bytes from element {message.start} on."
+            )
+        room[:] = given.view(array.dtype)
         self._done(rank, message)
+
+    def _segment_with_key(self, number: int, head: int) -> Segment:
+        segment = self._segment(number)
+        segment.bounds(head, head + 1)
+        if segment.labels[head].head != head:
+            raise RequestError(f"Segment {number}: expected the first block of a key. Received: block {head}.")
+        return segment
 
     # ---------------------------------------------------------------- members
 

@@ -63,25 +63,23 @@ class SlabUpdates(Updates):
             weight, states, low_precision = slab.views(low + start, low + end)
             optimizer.step(np, weight, total, states, lr=lr, wd=wd, t=count, low_precision=low_precision)
 
-    def read_state(self, segment: Segment, first: int, stop: int, part: int) -> np.ndarray | None:
-        """A view of a state array; None before the first update and where the optimizer has no such state."""
+    def state(self, segment: Segment, head: int, part: int) -> np.ndarray | None:
+        """A view of a state array of one key; None before its first update."""
         slab = self._slabs.get(segment.number)
+        first, stop = segment.key_blocks(head)
         if slab is None or not slab.is_prepared(first, stop) or part >= len(slab.vectors):
             return None
         low, high = segment.bounds(first, stop)
         return slab.vectors[part][low:high]
 
-    def write_state(self, segment: Segment, first: int, stop: int, part: int, values: np.ndarray) -> None:
-        """Overwrite a state array."""
-        slab = self.slab(segment)
-        slab.prepare(first, stop)
-        low, high = segment.bounds(first, stop)
-        if part >= len(slab.vectors) or values.nbytes != slab.vectors[part][low:high].nbytes:
-            raise RequestError(
-                f"Key {segment.labels[first].key!r}: the optimizer {type(self.optimizer).__name__} has "
-                f"{len(slab.vectors)} states. Received: another, or one of another size, as number {part}."
-            )
-        slab.vectors[part][low:high] = values.view(slab.vectors[part].dtype)
+    def make_state(self, segment: Segment, head: int, part: int) -> np.ndarray:
+        """A view of a state array of one key."""
+        self.slab(segment).prepare(*segment.key_blocks(head))
+        array = self.state(segment, head, part)
+        if array is None:
+            name = type(self.optimizer).__name__
+            raise RequestError(f"Key {segment.labels[head].key!r}: the optimizer {name} has no state number {part}.")
+        return array
 
     def progress(self) -> dict[str, Any]:
         """The counts of updates by key."""

@@ -26,12 +26,12 @@ class Updates(ABC):
         whose values are now those of the round; with some optimizers only the last block of a key completes it.
         """
 
-    def read_state(self, segment: Segment, first: int, stop: int, part: int) -> np.ndarray | None:
-        """State array number `part` of some blocks of one key; None where there is none."""
+    def state(self, segment: Segment, head: int, part: int) -> np.ndarray | None:
+        """State array number `part`, flat, of the key whose first block is `head`; None where there is none yet."""
         return None
 
-    def write_state(self, segment: Segment, first: int, stop: int, part: int, values: np.ndarray) -> None:
-        """Overwrite a state array. Raises RequestError where there is no such state."""
+    def make_state(self, segment: Segment, head: int, part: int) -> np.ndarray:
+        """As `state`, but made where there is none. Raises RequestError where the optimizer has no such state."""
         raise RequestError("This store has no optimizer, so it has no optimizer states. Call set_optimizer first.")
 
     def progress(self) -> dict[str, Any]:
