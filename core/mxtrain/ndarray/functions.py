@@ -1,6 +1,6 @@
 """The functions of `mx.nd`: one per operator, made from its declaration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mxtrain.base import ArgumentTypeError
@@ -10,18 +10,65 @@ from mxtrain.ndarray.invoke import invoke
 from mxtrain.ops.operator import Operator
 from mxtrain.ops.signature import bind, python_signature, select_inputs
 
-_NO_PARAMS: dict[str, Any] = {}
+CACHE_SIZE = 256
+
+
+class ParameterCache:
+    """Parsed parameters of an operator's calls, so that equal calls are parsed once."""
+
+    def __init__(self, op: Operator) -> None:
+        self._op = op
+        self._found: dict[Any, dict[str, Any]] = {}
+
+    def parse(self, values: Sequence[Any], named: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+        """The parsed parameters of a call that gives `values` for the first of `names`, and others by name."""
+        key: Any = (values, *named.items()) if named else values
+        try:
+            return self._found[key]
+        except (KeyError, TypeError):  # TypeError: an unhashable value
+            return self._parse(key, values, named, names)
+
+    def _parse(self, key: Any, values: Sequence[Any], named: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+        if len(values) > len(names):
+            raise ArgumentTypeError(
+                f"Operator {self._op.name!r}: expected at most {len(names)} parameters. Received: {len(values)}."
+            )
+        given = dict(zip(names, values, strict=False))
+        twice = sorted(given.keys() & named.keys())
+        if twice:
+            raise ArgumentTypeError(
+                f"Operator {self._op.name!r}: received {twice[0]!r} twice, by position and by name."
+            )
+        parsed = self._op.parse({**given, **named})
+        if len(self._found) < CACHE_SIZE and _is_cacheable((*values, *named.values())):
+            self._found[key] = parsed
+        return parsed
+
+
+def _is_cacheable(values: Sequence[Any]) -> bool:
+    """Whether a later, equal key means the same: not so for zeros (0.0 == -0.0) and for what cannot be hashed."""
+    try:
+        hash(tuple(values))
+    except TypeError:
+        return False
+    return not any(isinstance(value, float) and value == 0 for value in values)
 
 
 def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
     """The imperative function of an operator."""
-    plain = not op.params and not op.variadic and op.choose_inputs is None
-    cache: dict[Any, dict[str, Any]] = {}
-    required = len(op.input_names)
+    cache = ParameterCache(op)
+    parameters = tuple(op.params)
+    # of an operator that always takes the same inputs: their number
+    fixed = 0 if op.variadic or op.choose_inputs is not None else len(op.input_names)
 
     def function(*args: Any, out: Any = None, name: str | None = None, **kwargs: Any) -> Any:
-        if plain and not kwargs and len(args) == required and all(isinstance(arg, NDArray) for arg in args):
-            return invoke(op, args, _NO_PARAMS, out)
+        inputs = args[:fixed]
+        if fixed and len(inputs) == fixed and "state" not in kwargs:
+            for array in inputs:
+                if not isinstance(array, NDArray):
+                    break
+            else:  # the common form: all arrays, then parameters
+                return invoke(op, inputs, cache.parse(args[fixed:], kwargs, parameters), out)
         return _general_call(op, cache, args, out, kwargs)
 
     function.__name__ = function.__qualname__ = public_name
@@ -31,13 +78,14 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
     return function
 
 
-def _general_call(op: Operator, cache: dict[Any, dict[str, Any]], args: Any, out: Any, kwargs: dict[str, Any]) -> Any:
+def _general_call(op: Operator, cache: ParameterCache, args: Any, out: Any, kwargs: dict[str, Any]) -> Any:
+    """A call with inputs by name, optional inputs, any number of them or none, or a given state."""
     inputs, given = bind(op, args, kwargs, NDArray)
     ctx = given.pop("ctx", None)
     state = given.pop("state", None)
-    params = _parsed(op, cache, given)
+    params = cache.parse((), given, ())
     selected = select_inputs(op, inputs, params)
-    if None in [None if x is None else 0 for x in selected]:
+    if any(array is None for array in selected):
         raise _missing_input(op, selected, params)
     if state is not None:
         params = {**params, "state": state}
@@ -45,27 +93,6 @@ def _general_call(op: Operator, cache: dict[Any, dict[str, Any]], args: Any, out
         return invoke(op, selected, params, out)
     with ctx if isinstance(ctx, Context) else _context_from_text(str(ctx)):
         return invoke(op, selected, params, out)
-
-
-def _parsed(op: Operator, cache: dict[Any, dict[str, Any]], given: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of a call; calls with equal ones are parsed once (floats aside: 0.0 == -0.0)."""
-    if not given:
-        key: Any = None
-    else:
-        values = tuple(given.values())
-        kinds = tuple(map(type, values))
-        if float in kinds or list in kinds:
-            return op.parse(given)
-        key = (tuple(given), values, kinds)
-    try:
-        found = cache.get(key)
-    except TypeError:  # an unhashable value
-        return op.parse(given)
-    if found is None:
-        found = op.parse(given)
-        if len(cache) < 256:
-            cache[key] = found
-    return found
 
 
 def _missing_input(op: Operator, selected: list[Any], params: dict[str, Any]) -> ArgumentTypeError:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context, current_context
 from mxtrain.ndarray import recording
@@ -31,22 +33,16 @@ def invoke(op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out:
     return _finish(op, inputs, params, ctx, results, state)
 
 
-def _run(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, **extra: Any) -> tuple[Any, Any]:
-    """The raw result of forward, and the state object where the operator has one."""
-    runtime = op.runtime
-    state = None
+@np.errstate(all="ignore")  # infinities and NaN are results like others
+def _run(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, out: Any = None) -> tuple[Any, Any]:
+    """The raw result of forward, and the state object where the operator has one. out: for operators that take one."""
     forward = op.choose_forward(arrays, params) if op.kernels else op.forward
     keywords = op.call_params(params) if op.variadic else params
-    if runtime:
-        keywords = {**keywords, **extra}
-        if "is_train" in runtime:
-            keywords["is_train"] = _mode.training
-        if "rng" in runtime:
-            keywords["rng"] = ctx.backend.rng
-        if "ctx" in runtime:
-            keywords["ctx"] = ctx
-        if "state" in runtime:
-            state = keywords["state"] = _state_for(op, arrays, params, ctx)
+    state = None
+    if op.asks or out is not None:
+        keywords, state = _runtime_arguments(op, arrays, params, {**keywords}, ctx)
+        if out is not None:
+            keywords["out"] = out
     if op.choose_inputs is not None:
         arrays = list(op.arrange(arrays, params))
     try:
@@ -56,6 +52,24 @@ def _run(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, 
         return forward(ctx.xp, *arrays, **keywords), state
     except Exception as error:
         raise op.explain(error, arrays, params) from error
+
+
+def _runtime_arguments(
+    op: Operator, arrays: list[Any], params: dict[str, Any], keywords: dict[str, Any], ctx: Context
+) -> tuple[dict[str, Any], Any]:
+    """The keywords with what the operator asks of its surroundings, and its state object."""
+    asks = op.asks
+    if "is_train" in asks:
+        keywords["is_train"] = _mode.training
+    if "rng" in asks:
+        keywords["rng"] = ctx.backend.rng
+    if "ctx" in asks:
+        keywords["ctx"] = ctx
+    if "needs" in asks:
+        keywords["needs"] = (True,) * len(arrays)
+    if "state" in asks:
+        keywords["state"] = _state_for(op, arrays, params, ctx)
+    return keywords, keywords.get("state")
 
 
 def _state_for(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context) -> Any:

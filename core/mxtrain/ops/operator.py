@@ -214,6 +214,7 @@ class Operator:
     def __post_init__(self) -> None:
         self._forward_parameters = frozenset(inspect.signature(self.forward).parameters)
         self.gradient_runtime = _runtime_of_gradient(self.gradient)
+        self.asks = self.runtime - {"out"}  # what forward wants to know of its surroundings
 
     def explain(self, error: Exception, arrays: Sequence[Any], params: Mapping[str, Any], node: str = "") -> MXNetError:
         """The error to raise for a forward that failed on `arrays`: what was expected and what was received."""

@@ -73,7 +73,8 @@ class Distribution:
 
     def require_valid(self, xp: Any, values: Any) -> None:
         """Raise ArgumentError for parameters outside of their range."""
-        if not bool(xp.all(xp.asarray(self.valid(*values)))):
+        fits = self.valid(*values)
+        if not (fits if isinstance(fits, (bool, int)) else bool(xp.all(fits))):
             received = ", ".join(f"{name}={value}" for name, value in zip(self.parameters, values, strict=True))
             raise ArgumentError(f"Expected: {self.rule}. Received: {received}.")
 

@@ -40,7 +40,9 @@ class BlockGrad:
     gradient = ZERO_GRADIENT
 
 
-@operator("Cast", "cast", cases=[Case(data=(2, 3), dtype="float64"), Case(data=(2, 3), dtype="int32", differentiable=False)])
+@operator(
+    "Cast", "cast", cases=[Case(data=(2, 3), dtype="float64"), Case(data=(2, 3), dtype="int32", differentiable=False)]
+)
 class Cast:
     """The values converted to another element type, as C converts them. data: any shape. Output: dtype `dtype`."""
 

@@ -58,9 +58,9 @@ class Take:
 
     def forward(xp, a, indices, *, axis: int = 0, mode: Literal["clip", "wrap", "raise"] = "clip", out=None):
         axis = shapes.normalize_axis(axis, a.ndim)
+        if xp is np and mode != "raise" and a.shape[axis]:
+            return np.take(a, indices.astype(np.int64, copy=False), axis=axis, out=out, mode=mode)
         positions = as_positions(xp, indices, a.shape[axis], mode)
-        if xp is np:  # any other mode makes NumPy buffer the output
-            return np.take(a, positions, axis=axis, out=out, mode="clip")
         return xp.take(a, positions, axis=axis, out=out)
 
     def gradient(F, gy, y, a, indices, *, axis, mode):

@@ -3,7 +3,7 @@
 from mxtrain.base import ArgumentError
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import DType, Shape
-from mxtrain.ops.tensor.reductions import infer_reduction, reduce_into, reduced_axes
+from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes
 
 
 @operator(
@@ -32,9 +32,9 @@ class Norm:
         # squares of small types overflow
         wide = data if data.dtype.itemsize >= 4 and data.dtype.kind == "f" else data.astype("float64")
         if ord == 1:
-            result = reduce_into(xp.sum, xp.abs(wide), axes, keepdims, None)
+            result = reduce_with(xp, "sum", xp.abs(wide), axes, keepdims)
         else:
-            result = xp.sqrt(reduce_into(xp.sum, wide * wide, axes, keepdims, None))
+            result = xp.sqrt(reduce_with(xp, "sum", wide * wide, axes, keepdims))
         return result.astype(data.dtype if out_dtype is None else out_dtype, copy=False)
 
     def gradient(F, gy, y, data, *, ord, axis, out_dtype, keepdims):

@@ -1,14 +1,27 @@
 """Reductions over some or all axes: sum, mean, prod, nansum, nanprod, max, min."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import Case, declare_operator, operator
 from mxtrain.ops.parameters import Shape
 
+# NumPy's own functions spend more time on their arguments than on a small array
+_NUMPY_REDUCTIONS = {
+    "sum": np.add.reduce,
+    "prod": np.multiply.reduce,
+    "max": np.maximum.reduce,
+    "min": np.minimum.reduce,
+}
 
+
+@functools.lru_cache(1024)
 def reduced_axes(axis: tuple[int, ...] | None, exclude: bool, ndim: int) -> tuple[int, ...]:
     """The axes to reduce, sorted. Raises ArgumentError for an axis that is named twice or does not exist."""
     axes = shapes.normalize_axes(axis, ndim)
@@ -19,6 +32,7 @@ def reduced_axes(axis: tuple[int, ...] | None, exclude: bool, ndim: int) -> tupl
     return axes
 
 
+@functools.lru_cache(1024)
 def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> tuple[int, ...]:
     """The shape that is left; (1,) where every axis is reduced, as MXNet has no arrays without axes."""
     if keepdims:
@@ -34,61 +48,46 @@ def infer_reduction(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[sh
     return ins, [shapes.unify(reduced_shape(ins[0], axes, p.keepdims), outs[0])]
 
 
-def reduce_into(
-    function: Callable[..., Any], data: Any, axes: tuple[int, ...], keepdims: bool, out: Any, **options: Any
-) -> Any:
-    """`function` (such as xp.sum) over axes, its result in MXNet's shape and data's dtype."""
+def reduce_with(xp: Any, name: str, data: Any, axes: tuple[int, ...], keepdims: bool = False, out: Any = None) -> Any:
+    """The reduction `name` (sum, prod, max or min) over axes, in MXNet's shape and in data's dtype.
+
+    Integers wrap around, as in MXNet; bfloat16 is added up in float32.
+    """
+    if data.dtype.kind == "V" and name in ("sum", "prod"):
+        wide = reduce_with(xp, name, data.astype(np.float32), axes, keepdims)
+        return deliver(wide, out, data.dtype)
     shape = reduced_shape(data.shape, axes, keepdims)
+    over = axes if len(axes) < data.ndim else None
+    options = {"dtype": data.dtype} if name in ("sum", "prod") else {}
+    function = _NUMPY_REDUCTIONS[name] if xp is np else getattr(xp, name)
     if out is None:
-        result = function(data, axis=axes, keepdims=keepdims, **options)
-        return result.astype(data.dtype, copy=False).reshape(shape)
-    target = out.reshape(reduced_shape(data.shape, axes, True)) if shape == (1,) else out
-    function(data, axis=axes, keepdims=keepdims or shape == (1,), out=target, **options)
+        # NumPy gives a number where no axis is left
+        return xp.asarray(function(data, axis=over, **options)).reshape(shape)
+    function(data, axis=over, keepdims=True, out=out.reshape(reduced_shape(data.shape, axes, True)), **options)
     return out
 
 
-def _accumulate(xp: Any, name: str, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
-    """xp.sum or xp.prod in data's own dtype (integers wrap around, as in MXNet); bfloat16 goes through float32."""
-    if data.dtype.kind == "V":
-        result = reduce_into(getattr(xp, name), data.astype("float32"), axes, keepdims, None).astype(data.dtype)
-        return result if out is None else _filled(out, result)
-    return reduce_into(getattr(xp, name), data, axes, keepdims, out, dtype=data.dtype)
+def _reduction(name: str) -> Callable[..., Any]:
+    def compute(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
+        return reduce_with(xp, name, data, axes, keepdims, out)
 
-
-def _filled(out: Any, values: Any) -> Any:
-    out[...] = values
-    return out
-
-
-def _sum(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
-    return _accumulate(xp, "sum", data, axes, keepdims, out)
-
-
-def _prod(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
-    return _accumulate(xp, "prod", data, axes, keepdims, out)
+    return compute
 
 
 def _mean(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
     count = 1
     for axis in axes:
         count *= data.shape[axis]
-    total = _accumulate(xp, "sum", data, axes, keepdims, out)
+    total = reduce_with(xp, "sum", data, axes, keepdims, out)
     if data.dtype.kind in "iub":  # C's integer division, which truncates
-        return _filled(total, xp.trunc(total / count).astype(data.dtype))
+        return deliver(xp.trunc(total / count), total, data.dtype)
     return xp.divide(total, data.dtype.type(count), out=total)
 
 
-def _nan_as(neutral: int, reduce: Callable[..., Any]) -> Callable[..., Any]:
+def _nan_as(neutral: int, name: str) -> Callable[..., Any]:
     def compute(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
         clean = data if data.dtype.kind in "iub" else xp.where(xp.isnan(data), data.dtype.type(neutral), data)
-        return reduce(xp, clean, axes, keepdims, out)
-
-    return compute
-
-
-def _extremum(name: str) -> Callable[..., Any]:
-    def compute(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
-        return reduce_into(getattr(xp, name), data, axes, keepdims, out)
+        return reduce_with(xp, name, clean, axes, keepdims, out)
 
     return compute
 
@@ -96,6 +95,11 @@ def _extremum(name: str) -> Callable[..., Any]:
 def _spread(F: Any, value: Any, data: Any, p: dict[str, Any], average: bool = False) -> Any:
     """`value`, which has a reduction's shape, repeated over the reduced axes."""
     return F._spread_reduced(value, data, average=average, **p)
+
+
+def _select_reduction(F: Any, gy: Any, y: Any, data: Any, p: dict[str, Any]) -> Any:
+    # every element that equals the extremum gets the whole gradient
+    return _spread(F, gy, data, p) * (data == _spread(F, y, data, p))
 
 
 def _select_extremum(F: Any, gy: Any, y: Any, data: Any, p: dict[str, Any]) -> Any:
@@ -131,30 +135,30 @@ def _declare(
 
 
 for _row in (
-    ("sum", ("sum_axis",), "The sum", _sum, lambda F, gy, y, data, p: _spread(F, gy, data, p)),
+    ("sum", ("sum_axis",), "The sum", _reduction("sum"), lambda F, gy, y, data, p: _spread(F, gy, data, p)),
     ("mean", (), "The mean", _mean, lambda F, gy, y, data, p: _spread(F, gy, data, p, average=True)),
     (
         "nansum",
         (),
         "The sum of what is not NaN",
-        _nan_as(0, _sum),
+        _nan_as(0, "sum"),
         lambda F, gy, y, data, p: _spread(F, gy, data, p) * (data == data),
     ),
-    ("max", ("max_axis",), "The largest element", _extremum("max"), _select_extremum),
-    ("min", ("min_axis",), "The smallest element", _extremum("min"), _select_extremum),
+    ("max", ("max_axis",), "The largest element", _reduction("max"), _select_extremum),
+    ("min", ("min_axis",), "The smallest element", _reduction("min"), _select_extremum),
 ):
     _declare(_row[0], *_row[1], meaning=_row[2], compute=_row[3], gradient=_row[4])
 _declare(
     "prod",
     meaning="The product",
-    compute=_prod,
+    compute=_reduction("prod"),
     gradient=lambda F, gy, y, data, p: _spread(F, gy * y, data, p) / data,
     low=0.5,
 )
 _declare(
     "nanprod",
     meaning="The product of what is not NaN",
-    compute=_nan_as(1, _prod),
+    compute=_nan_as(1, "prod"),
     gradient=lambda F, gy, y, data, p: F.where(data == data, _spread(F, gy * y, data, p) / data, F.zeros_like(data)),
     low=0.5,
 )

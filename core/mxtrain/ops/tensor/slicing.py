@@ -21,10 +21,7 @@ def _slices(shape: tuple[int, ...], begin: Any, end: Any, step: Any) -> tuple[sl
 
 
 def _slice_shape(shape: tuple[int, ...], key: tuple[slice, ...]) -> tuple[int, ...]:
-    sizes = [
-        -1 if size == -1 else len(range(*part.indices(size)))
-        for size, part in zip(shape, key, strict=False)
-    ]
+    sizes = [-1 if size == -1 else len(range(*part.indices(size))) for size, part in zip(shape, key, strict=False)]
     return (*sizes, *shape[len(key) :])
 
 
@@ -152,7 +149,7 @@ class SliceAxis:
         key = _axis_key(ins[0], p.axis, p.begin, p.end)
         return ins, [shapes.unify(_slice_shape(ins[0], key), outs[0])]
 
-    def forward(xp, data, *, axis: int, begin: int, end: int | None, out=None):
+    def forward(xp, data, *, axis: int, begin: int, end: int | None = None, out=None):
         return _copied(data[_axis_key(data.shape, axis, begin, end)], out)
 
     def gradient(F, gy, y, data, **p):
@@ -173,7 +170,7 @@ class EmbedAxis:
     def infer_type(ins, outs, p):
         return ins, [ins[0]]
 
-    def forward(xp, data, like, *, axis: int, begin: int, end: int | None, out=None):
+    def forward(xp, data, like, *, axis: int, begin: int, end: int | None = None, out=None):
         return _embedded(xp, data, like.shape, _axis_key(like.shape, axis, begin, end), out)
 
     def gradient(F, gy, y, data, like, **p):
