@@ -4,23 +4,33 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from mxtrain.base import ArgumentTypeError
+from mxtrain.base import ArgumentError
 
 __all__ = ["AttrScope", "current"]
 
 
-class AttrScope:
-    """A `with` block whose symbols carry attributes: `with AttrScope(ctx_group="dev1"): ...`.
+class _WithCurrent(type):
+    """Gives the class `AttrScope.current`, as MXNet's has."""
 
-    Values are strings. A key x is stored as __x__, as MXNet stores user attributes.
+    @property
+    def current(cls) -> "AttrScope":
+        """The innermost attribute scope of this thread."""
+        return current()
+
+
+class AttrScope(metaclass=_WithCurrent):
+    """A `with` block whose symbols carry attributes: `with AttrScope(ctx_group="dev1", __mood__="so so"): ...`.
+
+    Values are strings. Names stand between double underscores, so that no operator's parameter is meant; `ctx_group`,
+    `lr_mult` and the others that MXNet knows may be written without.
     """
 
     def __init__(self, **kwargs: str) -> None:
         for key, value in kwargs.items():
             if not isinstance(value, str):
-                raise ArgumentTypeError(f"Expected: a string attribute. Received: {key}={value!r}.")
-        self._attr = {_hidden(key): value for key, value in kwargs.items()}
-        self._own = dict(self._attr)
+                raise ArgumentError(f"Expected: a string attribute. Received: {key}={value!r}.")
+        self._attr = dict(kwargs)
+        self._own = dict(kwargs)
 
     def get(self, attr: Mapping[str, str] | None) -> dict[str, str]:
         """The scope's attributes, overridden by `attr`."""
@@ -33,10 +43,6 @@ class AttrScope:
 
     def __exit__(self, *exc_info: Any) -> None:
         _scope.stack.pop()
-
-
-def _hidden(key: str) -> str:
-    return key if key.startswith("__") and key.endswith("__") else f"__{key}__"
 
 
 class _Scope(threading.local):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 
 class MXNetError(RuntimeError):
     """Base of every error that mxtrain raises on purpose (the name MXNet scripts catch)."""
@@ -36,6 +38,25 @@ class NotSupportedForSparseNDArray(MXNetError):
         super().__init__(f"Function {name} is not supported for sparse arrays. Received: {kinds}.")
 
 
+class NotImplementedForSymbol(MXNetError):
+    """An operation of arrays that a Symbol, which has no values, lacks."""
+
+    def __init__(self, function: Any, alias: str | None, *args: Any) -> None:
+        name = function.__name__ if alias is None else f"{function.__name__} (alias {alias})"
+        super().__init__(f"Function {name} is not implemented for Symbol and only available in NDArray.")
+
+
 string_types = (str,)
-numeric_types = (int, float)
-integer_types = (int,)
+numeric_types = (float, int, np.generic)
+integer_types = (int, np.int32, np.int64)
+mx_real_t = np.float32
+
+
+def py_str(value: bytes | str) -> str:
+    """Text from bytes in UTF-8."""
+    return value if isinstance(value, str) else value.decode()
+
+
+def _as_list(value: Any) -> list[Any]:
+    """A list or tuple as a list; anything else as a list of one."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -6,7 +6,16 @@ from typing import Any
 __all__ = ["NameManager", "Prefix"]
 
 
-class NameManager:
+class _WithCurrent(type):
+    """Gives the class `NameManager.current`, as MXNet's has."""
+
+    @property
+    def current(cls) -> "NameManager":
+        """The innermost name manager of this thread."""
+        return current()
+
+
+class NameManager(metaclass=_WithCurrent):
     """Gives nameless symbols names such as "convolution0"; a `with` block starts from zero.
 
     Subclass and override `get` for another scheme.

@@ -4,10 +4,11 @@ from typing import Any
 
 from mxtrain.ops.namespaces import populate as _populate
 from mxtrain.symbol import arithmetic, methods  # installs Symbol's operators and methods
+from mxtrain.symbol.creation import group, variable
 from mxtrain.symbol.operators import functions as _functions
-from mxtrain.symbol.symbol_type import Symbol, group, load, load_json, var, variable
+from mxtrain.symbol.symbol_type import Symbol, load, load_json
 
-Variable = variable
+Variable = var = variable
 Group = group
 fromjson = load_json
 

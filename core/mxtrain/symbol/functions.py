@@ -9,7 +9,7 @@ from mxtrain.name import current as current_names
 from mxtrain.ops.operator import Operator
 from mxtrain.ops.parameters import format_value
 from mxtrain.ops.signature import bind, python_signature
-from mxtrain.symbol.graph import Entry, Node
+from mxtrain.symbol.graph import Entry, Node, stored_attributes
 from mxtrain.symbol.symbol_type import Symbol
 
 
@@ -34,7 +34,7 @@ def compose(op: Operator, name: str, inputs: list[Any], given: Mapping[str, Any]
     """The application of an operator to symbols; inputs that are missing become variables named after it."""
     runtime = {key: given[key] for key in ("state",) if key in given}
     attrs = {key: format_value(value) for key, value in given.items() if key not in runtime}
-    node = Node(op, name, None, {**current_attributes().get(attr), **attrs}, runtime)
+    node = Node(op, name, None, stored_attributes({**current_attributes().get(attr), **attrs}), runtime)
     names = node.input_names
     by_name = dict(zip(names if op.variadic else op.input_names, inputs, strict=False))
     superfluous = [key for key, value in by_name.items() if value is not None and key not in names]
@@ -53,8 +53,9 @@ def _input_entry(node: Node, input_name: str, given: Symbol | None) -> Entry:
         # as in MXNet, a variable made for an operator carries the operator's attributes
         return Entry(Node(None, f"{node.name}_{input_name}", [], node.attrs))
     if len(given.heads) != 1:
+        operator = node.op.name if node.op else ""
         raise ArgumentError(
-            f"Operator {node.op.name if node.op else ''!r} ({node.name}): expected a Symbol of one output as {input_name}. "
+            f"Operator {operator!r} ({node.name}): expected a Symbol of one output as {input_name}. "
             f"Received: {len(given.heads)} outputs; choose one by [index]."
         )
     return given.heads[0]

@@ -9,6 +9,11 @@ from mxtrain.ops.operator import Operator
 HIDDEN_KEYS = frozenset(("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage", "profiler_scope"))
 
 
+def stored_attributes(attrs: Mapping[str, str]) -> dict[str, str]:
+    """Attributes as a node keeps them: `lr_mult` and its like as `__lr_mult__`."""
+    return {f"__{key}__" if key in HIDDEN_KEYS else key: value for key, value in attrs.items()}
+
+
 class Node:
     """A variable (op is None) or the application of an operator.
 

@@ -3,15 +3,17 @@
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError, MXNetError
+from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.dtypes import TYPE_FLAGS, as_dtype
 from mxtrain.ops import shapes, types
 from mxtrain.ops.parameters import Params
 from mxtrain.symbol.graph import Entry, Node, topological
+from mxtrain.util import is_np_shape
 
 
 @dataclass
@@ -37,7 +39,7 @@ def infer_shapes(heads: Sequence[Entry], given: Mapping[str, Any]) -> Facts:
             shape = given.get(node.name)
             declared = node.attrs.get("__shape__")
             if shape is None and declared is not None:
-                shape = _as_partial(ast.literal_eval(declared))
+                shape = as_partial(ast.literal_eval(declared))
             if shape is not None:
                 facts.known[id(node), 0] = shape
     _propagate(facts, "shape", lambda op: op.infer_shape, shapes.unify)
@@ -69,16 +71,31 @@ def fill_default_type(heads: Sequence[Entry], given: Mapping[str, Any]) -> Facts
             return facts
         complete[unknown[0].name] = np.dtype(np.float32)
         facts = infer_types(heads, complete)
-        complete.update({n.name: facts.known[id(n), 0] for n in facts.order if n.is_variable and (id(n), 0) in facts.known})
+        variables = [node for node in facts.order if node.is_variable]
+        complete.update({node.name: facts.known[id(node), 0] for node in variables if (id(node), 0) in facts.known})
 
 
-def _as_partial(shape: Any) -> shapes.PartialShape:
-    """MXNet's notation (0: unknown size, (): unknown shape) as a partial shape."""
-    sizes = (shape,) if isinstance(shape, int) else tuple(int(size) for size in shape)
+def as_partial(shape: Any) -> shapes.PartialShape:
+    """A shape as a user writes it as a partial shape.
+
+    An unknown size is 0 or -1 and an unknown shape (), but under NumPy's shape semantics -1 and None.
+    """
+    if shape is None:
+        return None
+    try:
+        sizes = (index(shape),) if hasattr(shape, "__index__") else tuple(index(size) for size in shape)
+    except TypeError:
+        raise ArgumentTypeError(f"Expected: a shape, a tuple of integers. Received: {shape!r}.") from None
+    if is_np_shape():
+        return tuple(max(size, -1) for size in sizes)
     return tuple(-1 if size <= 0 else size for size in sizes) if sizes else None
 
 
-as_partial = _as_partial
+def as_written(shape: shapes.PartialShape) -> tuple[int, ...] | None:
+    """A partial shape as a user reads it: the reverse of `as_partial`."""
+    if is_np_shape():
+        return shape
+    return () if shape is None else tuple(max(size, 0) for size in shape)
 
 
 def _propagate(facts: Facts, what: str, rule_of: Callable[[Any], Any], unify: Callable[[Any, Any], Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from mxtrain.base import ArgumentError, NameLookupError
 from mxtrain.ops import exists, find
 from mxtrain.symbol.graph import HIDDEN_KEYS, Entry, Node, topological
+from mxtrain.util import is_np_shape
 
 MXNET_VERSION = 10901
 MAX_JSON_BYTES = 1 << 28
@@ -27,9 +28,16 @@ def dump(heads: list[Entry]) -> str:
         f'  "arg_nodes": {arguments}, \n'
         f'  "node_row_ptr": {_numbers(rows)}, \n'
         f'  "heads": [{outputs}], \n'
-        f'  "attrs": {{"mxnet_version": ["int", {MXNET_VERSION}]}}\n'
+        f'  "attrs": {_graph_attributes()}\n'
         "}"
     )
+
+
+def _graph_attributes() -> str:
+    version = f'"mxnet_version": ["int", {MXNET_VERSION}]'
+    if not is_np_shape():
+        return f"{{{version}}}"
+    return f'{{\n    "is_np_shape": ["int", 1], \n    {version}\n  }}'
 
 
 def _numbers(numbers: list[int]) -> str:

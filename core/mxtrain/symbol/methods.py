@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from mxtrain.base import NotImplementedForSymbol
 from mxtrain.ops import exists
 from mxtrain.ops.method_names import OPERATOR_METHODS
 from mxtrain.symbol.operators import functions
@@ -35,6 +36,17 @@ def _several_or_tuple(name: str, parameter: str) -> Callable[..., Symbol]:
     return method
 
 
+def _refused(name: str) -> Callable[..., Symbol]:
+    """A method of NDArray that a Symbol, which has no values, lacks."""
+
+    def method(self: Symbol, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedForSymbol(method, None)
+
+    method.__name__ = name
+    method.__doc__ = f"Raises NotImplementedForSymbol: only an NDArray has `{name}`."
+    return method
+
+
 def astype(self: Symbol, dtype: Any) -> Symbol:
     """The values converted to another element type."""
     cast: Symbol = functions.cast(self, dtype=dtype)
@@ -48,3 +60,5 @@ if exists("transpose"):
     setattr(Symbol, "transpose", _several_or_tuple("transpose", "axes"))
 setattr(Symbol, "reshape", _several_or_tuple("reshape", "shape"))
 setattr(Symbol, "astype", astype)
+for _name in ("as_in_context", "asnumpy", "asscalar", "backward", "copy", "detach", "wait_to_read"):
+    setattr(Symbol, _name, _refused(_name))

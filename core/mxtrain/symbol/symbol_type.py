@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mxtrain.attribute import current as current_attributes
 from mxtrain.atomic_write import write_atomically
-from mxtrain.base import ArgumentError, ArgumentTypeError, IndexRangeError, NameLookupError
-from mxtrain.dtypes import type_flag
+from mxtrain.base import ArgumentError, ArgumentTypeError, IndexRangeError, NameLookupError, NotImplementedForSymbol
 from mxtrain.ops.shapes import is_known
 from mxtrain.symbol import infer, json_format
 from mxtrain.symbol.debug import describe
-from mxtrain.symbol.graph import HIDDEN_KEYS, Entry, Node, auxiliary, replaced, topological
+from mxtrain.symbol.graph import HIDDEN_KEYS, Entry, Node, auxiliary, replaced, stored_attributes, topological
 
 
 class Symbol:
@@ -133,8 +131,8 @@ class Symbol:
     # ---------------------------------------------------------------- attributes
 
     def attr(self, key: str) -> str | None:
-        """A string attribute of the (single) node, or None."""
-        return self.heads[0].node.attribute(key)
+        """A string attribute of the node, or None."""
+        return None if self.name is None else self.heads[0].node.attribute(key)
 
     def list_attr(self, recursive: bool = False) -> dict[str, str]:
         """All string attributes of the node."""
@@ -148,13 +146,15 @@ class Symbol:
         return {name: attrs for name, attrs in shown.items() if attrs}
 
     def _set_attr(self, **kwargs: str) -> None:
-        """Set string attributes of the node."""
+        """Set string attributes of the node. Raises ArgumentError for a group, which has no attributes of its own."""
+        if self.name is None:
+            raise ArgumentError(f"Expected: the Symbol of one node. Received: {self!r}.")
         for key, value in kwargs.items():
             if not isinstance(value, str):
                 raise ArgumentTypeError(f"Expected: a string attribute. Received: {key}={value!r}.")
-            node = self.heads[0].node
-            node.attrs[f"__{key}__" if key in HIDDEN_KEYS else key] = value
-            node._params = None
+        node = self.heads[0].node
+        node.attrs.update(stored_attributes(kwargs))
+        node._params = None
 
     # ---------------------------------------------------------------- inference
 
@@ -162,7 +162,7 @@ class Symbol:
         """Shapes of arguments, outputs and auxiliary states, from those of some arguments (by order or name).
 
         Returns three lists of tuples in the orders of the list_* methods; three Nones where some remain unknown.
-        Raises ArgumentError naming the node where shapes disagree.
+        Raises ArgumentError naming the node where shapes disagree, and NameLookupError for a name that is no argument.
         """
         arguments, outputs, aux = self._shapes(args, kwargs)
         if all(is_known(shape) for shape in (*arguments, *outputs, *aux)):
@@ -170,9 +170,12 @@ class Symbol:
         return None, None, None
 
     def infer_shape_partial(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
-        """As `infer_shape`, with what is known so far: 0 for an unknown size, () for an unknown shape."""
+        """As `infer_shape`, with what is known so far: 0 for an unknown size, () for an unknown shape.
+
+        Under NumPy's shape semantics these are -1 and None.
+        """
         found = self._shapes(args, kwargs)
-        arguments, outputs, aux = ([_zero_for_unknown(shape) for shape in shapes] for shapes in found)
+        arguments, outputs, aux = ([infer.as_written(shape) for shape in shapes] for shapes in found)
         return arguments, outputs, aux
 
     def _shapes(self, args: Any, kwargs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
@@ -180,7 +183,7 @@ class Symbol:
         return self._split(infer.infer_shapes(self.heads, given))
 
     def infer_type(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
-        """dtypes of arguments, outputs and auxiliary states, as NumPy scalar types; three Nones where some are unknown."""
+        """dtypes of arguments, outputs and auxiliary states, as NumPy scalar types; Nones where some are unknown."""
         found = self.infer_type_partial(*args, **kwargs)
         return found if all(dtype is not None for part in found for dtype in part) else (None, None, None)
 
@@ -197,6 +200,9 @@ class Symbol:
         if len(args) > len(names):
             raise ArgumentError(f"Expected: at most {len(names)} values, one per argument. Received: {len(args)}.")
         given = dict(zip(names, args, strict=False)) if args else dict(kwargs)
+        unknown = sorted(set(given) - set(self.list_inputs()))
+        if unknown:
+            raise NameLookupError(f"Expected: names of {self.list_inputs()}. Received: {unknown}.")
         return {name: value for name, value in given.items() if value is not None}
 
     def _split(self, facts: infer.Facts) -> tuple[list[Any], list[Any], list[Any]]:
@@ -230,7 +236,7 @@ class Symbol:
         return load_json, (self.tojson(),)
 
     def __bool__(self) -> bool:
-        raise ArgumentTypeError("Expected: a value. Received: a Symbol, whose truth is not known before it runs.")
+        raise NotImplementedForSymbol(self.__bool__, "bool")
 
     __hash__ = object.__hash__
 
@@ -254,58 +260,6 @@ def _shown_attributes(node: Node) -> dict[str, str]:
     return shown
 
 
-def _zero_for_unknown(shape: tuple[int, ...] | None) -> tuple[int, ...]:
-    return () if shape is None else tuple(max(size, 0) for size in shape)
-
-
-def variable(
-    name: str,
-    attr: Mapping[str, str] | None = None,
-    shape: Any = None,
-    lr_mult: float | None = None,
-    wd_mult: float | None = None,
-    dtype: Any = None,
-    init: Any = None,
-    stype: str | None = None,
-    profiler_scope: str | None = None,
-    **kwargs: str,
-) -> Symbol:
-    """A variable: an argument of the computation, or (in an operator's last inputs) an auxiliary state.
-
-    shape, dtype: declared facts for inference (0: unknown size). lr_mult, wd_mult: factors of learning rate and weight
-    decay. init: an Initializer. Further attributes are strings named __like_this__.
-    """
-    if not isinstance(name, str):
-        raise ArgumentTypeError(f"Expected: a string as the name of a variable. Received: {type(name).__name__}.")
-    attrs = _scope_attributes(attr)
-    declared = {
-        "__shape__": None if shape is None else str(tuple(shape) if not isinstance(shape, int) else (shape,)),
-        "__lr_mult__": None if lr_mult is None else str(lr_mult),
-        "__wd_mult__": None if wd_mult is None else str(wd_mult),
-        "__dtype__": None if dtype is None else str(type_flag(dtype)),
-        "__init__": None if init is None else init if isinstance(init, str) else init.dumps(),
-        "__storage_type__": None if stype is None else _storage_flag(stype),
-        "__profiler_scope__": profiler_scope,
-    }
-    attrs.update({key: value for key, value in declared.items() if value is not None})
-    for key, value in kwargs.items():
-        if not (key.startswith("__") and key.endswith("__")):
-            raise ArgumentError(f"Expected: attribute names like __name__. Received: {key!r}={value!r}.")
-        attrs[key] = str(value)
-    return Symbol([Entry(Node(None, name, [], attrs))])
-
-
-var = variable
-
-
-def group(symbols: Sequence[Symbol]) -> Symbol:
-    """A Symbol of all outputs of several ones."""
-    symbols = list(symbols)
-    if not symbols or any(not isinstance(symbol, Symbol) for symbol in symbols):
-        raise ArgumentTypeError("Expected: a list of at least one Symbol. Received: something else.")
-    return Symbol([head for symbol in symbols for head in symbol.heads])
-
-
 def load_json(json_str: str) -> Symbol:
     """The Symbol in a JSON text of any MXNet version. Raises ArgumentError or NameLookupError naming what is wrong."""
     return Symbol(json_format.load(json_str))
@@ -319,17 +273,3 @@ def load(fname: str) -> Symbol:
         return load_json(text)
     except (ArgumentError, NameLookupError) as error:
         raise type(error)(f"{fname}: {error}") from None
-
-
-def _scope_attributes(attr: Mapping[str, str] | None) -> dict[str, str]:
-    for key, value in (attr or {}).items():
-        if not isinstance(value, str):
-            raise ArgumentTypeError(f"Expected: string attributes. Received: {key}={value!r}.")
-    return current_attributes().get(attr)
-
-
-def _storage_flag(stype: str) -> str:
-    flags = {"default": "0", "row_sparse": "1", "csr": "2"}
-    if stype not in flags:
-        raise ArgumentError(f"Expected: a storage type of {list(flags)}. Received: {stype!r}.")
-    return flags[stype]
