@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from logging import CRITICAL, DEBUG, ERROR, INFO, NOTSET, WARNING
-from typing import IO, ClassVar
+from typing import ClassVar
 
 __all__ = ["CRITICAL", "DEBUG", "ERROR", "INFO", "NOTSET", "WARNING", "getLogger", "get_logger"]
 
@@ -40,7 +40,7 @@ def get_logger(
     logger = logging.getLogger(name)
     if name is None or logger.handlers:
         return logger
-    handler: logging.StreamHandler[IO[str]]
+    handler: logging.Handler
     if filename:
         handler = logging.FileHandler(filename, filemode or "a")
         handler.setFormatter(_Formatter(colored=False))

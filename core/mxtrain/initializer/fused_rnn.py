@@ -32,19 +32,18 @@ class FusedRNN(Initializer):
         bidirectional: bool = False,
         forget_bias: float = 1.0,
     ) -> None:
-        if isinstance(init, str):
-            init = create(init)
+        part_init: Initializer | None = create(init) if isinstance(init, str) else init
         if mode not in _GATES:
             raise ArgumentError(f"Expected: a mode of {sorted(_GATES)}. Received: {mode!r}.")
         super().__init__(
-            init=None if init is None else init.dumps(),
+            init=None if part_init is None else part_init.dumps(),
             num_hidden=num_hidden,
             num_layers=num_layers,
             mode=mode,
             bidirectional=bidirectional,
             forget_bias=forget_bias,
         )
-        self._init = init
+        self._init = part_init
         self._num_hidden = num_hidden
         self._num_layers = num_layers
         self._mode = mode

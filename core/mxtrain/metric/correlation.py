@@ -106,6 +106,10 @@ class PCC(EvalMetric):
     Source: mxnet.metric.PCC of MXNet 1.9.1; doi:10.1016/j.compbiolchem.2004.09.006.
     """
 
+    #: confusion matrices, [prediction, label], since the last reset (l) and since the last full reset (g)
+    lcm: np.ndarray
+    gcm: np.ndarray
+
     def __init__(
         self,
         name: str = "pcc",
@@ -141,7 +145,6 @@ class PCC(EvalMetric):
     def reset(self) -> None:
         """Forgets everything."""
         self.global_num_inst = 0
-        #: confusion matrices, [prediction, label], since the last reset and since the last full reset
         self.gcm = np.zeros((2, 2))
         self.reset_local()
 
@@ -151,12 +154,12 @@ class PCC(EvalMetric):
         self.lcm = np.zeros_like(self.gcm)
 
     @property
-    def sum_metric(self) -> float:  # type: ignore[override]
+    def sum_metric(self) -> float:
         """The correlation times the number of updates since the last reset."""
         return _class_correlation(self.lcm) * self.num_inst
 
     @property
-    def global_sum_metric(self) -> float:  # type: ignore[override]
+    def global_sum_metric(self) -> float:
         """The correlation times the number of updates since the last full reset."""
         return _class_correlation(self.gcm) * self.global_num_inst
 
