@@ -111,7 +111,7 @@ def _invoke_into(
             f"Operator {op.name!r}: expected an `out` array that is not part of the recorded graph. Received: one that "
             "is. Writing in place is not possible while recording with autograd."
         )
-    if op.inplace and "out" in op.runtime and not _mode.recording and _can_take(targets[0], arrays, ctx):
+    if "out" in op.runtime and not _mode.recording and _can_take(op, targets[0], arrays, params, ctx):
         _run(op, arrays, params, ctx, out=targets[0]._data)
         return out
     results, state = _run(op, arrays, params, ctx)
@@ -129,10 +129,33 @@ def _invoke_into(
     return out
 
 
-def _can_take(target: NDArray, arrays: list[Any], ctx: Context) -> bool:
-    """Whether an element-wise operator may write its result straight into a target (nothing can fail half-way)."""
+def _can_take(op: Operator, target: NDArray, arrays: list[Any], params: dict[str, Any], ctx: Context) -> bool:
+    """Whether forward may write its result straight into a target: nothing can fail half-way, or read what is written."""
     data = target._data
-    return target._ctx is ctx and all(a.shape == data.shape and a.dtype == data.dtype for a in arrays)
+    if target._ctx is not ctx or not op.single_output:
+        return False
+    if not arrays:
+        return _fits(op, data.shape, params)
+    if not op.inplace:
+        return False
+    for position, array in enumerate(arrays):
+        if array.shape != data.shape or array.dtype != data.dtype:
+            return False
+        if array is data:
+            if position not in op.inplace:
+                return False
+        elif target._family is not None and ctx.xp.may_share_memory(array, data):
+            return False
+    return True
+
+
+def _fits(op: Operator, shape: tuple[int, ...], params: dict[str, Any]) -> bool:
+    """Whether an operator without inputs can give an array of this shape."""
+    try:
+        op.infer_shape([], [shape], Params(**params))
+    except MXNetError:
+        return False
+    return True
 
 
 def _check_target(op: Operator, target: NDArray, result: Any) -> None:
