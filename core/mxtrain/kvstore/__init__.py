@@ -1,0 +1,5 @@
+"""`mx.kv`: stores of parameters (see mxtrain_kvstore)."""
+
+from mxtrain_kvstore import KVStore, KVStoreBase, create
+
+__all__ = ["KVStore", "KVStoreBase", "create"]
