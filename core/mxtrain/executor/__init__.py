@@ -1,10 +1,11 @@
-"""Executors: Symbols compiled to flat plans over fixed arrays. Importing this package gives Symbol `bind` and its like."""
+"""Executors: Symbols compiled to flat plans over fixed arrays. Importing this package gives Symbol `bind`."""
 
 from typing import Any
 
 from mxtrain.context import Context, current_context
 from mxtrain.executor.binding import bind, simple_bind
 from mxtrain.executor.executor_type import Executor
+from mxtrain.executor.reshaping import reshape
 from mxtrain.symbol.symbol_type import Symbol
 
 __all__ = ["Executor", "bind", "evaluate", "simple_bind"]
@@ -15,6 +16,7 @@ def evaluate(symbol: Symbol, ctx: Context | None = None, **kwargs: Any) -> list[
     return bind(symbol, ctx or current_context(), kwargs, grad_req="null").forward()
 
 
+Executor.reshape = reshape  # type: ignore[attr-defined]
 Symbol.bind = bind  # type: ignore[attr-defined]
 Symbol.simple_bind = simple_bind  # type: ignore[attr-defined]
 Symbol.eval = evaluate  # type: ignore[attr-defined]

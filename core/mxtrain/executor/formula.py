@@ -1,4 +1,4 @@
-"""Gradient formulas as graph nodes: the F and the values that `Operator.gradient` works on when a graph is differentiated."""
+"""Gradient formulas as graph nodes: the F and the values that an operator's gradient gets in a symbolic graph."""
 
 import itertools
 from collections.abc import Callable

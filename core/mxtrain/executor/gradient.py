@@ -15,8 +15,8 @@ class GradientGraph:
     """What `differentiate` found.
 
     nodes: the backward nodes that are needed, each after its inputs. head_grads: per output of the graph, the variable
-    that takes its gradient; None where no wanted gradient depends on it. grads: per wanted variable, by id, the entry that
-    holds its gradient; a variable that no output depends on is absent.
+    that takes its gradient; None where no wanted gradient depends on it. grads: per wanted variable, by id, the entry
+    that holds its gradient; a variable that no output depends on is absent.
     """
 
     nodes: list[Node]
@@ -64,8 +64,8 @@ def _differentiate_node(
         return
     if op.gradient is NOT_DIFFERENTIABLE:
         raise MXNetError(
-            f"Operator {op.name!r} ({node.name}): expected a differentiable operator between the outputs and an argument "
-            "whose gradient is wanted. It has no gradient; put BlockGrad after it, or set grad_req to 'null'."
+            f"Operator {op.name!r} ({node.name}): expected a differentiable operator between the outputs and an "
+            "argument whose gradient is wanted. It has no gradient; put BlockGrad after it, or set grad_req to 'null'."
         )
     builder.prefix = node.name
     builder.attrs = {key: value for key, value in node.attrs.items() if key == "__ctx_group__"}

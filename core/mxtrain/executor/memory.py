@@ -1,12 +1,11 @@
 """Memory planning: which value of a graph lives in which buffer.
 
-Values whose lives do not overlap share a buffer; an operator that may compute in place takes over the buffer of an input
-that nobody reads later; reshapes are views. The plan is made once, when an executor is bound.
+Values whose lives do not overlap share a buffer; an operator that may compute in place takes over the buffer of an
+input that nobody reads later; reshapes are views. The plan is made once, when an executor is bound.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 

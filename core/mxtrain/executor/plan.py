@@ -65,8 +65,8 @@ class Program:
     """What is to be compiled.
 
     forward, backward: nodes in execution order, variables excluded. fixed: buffers of the values that have memory of
-    their own (variables by id of the node, and gradients computed right into the caller's array). specs: shape and dtype
-    of every value. heads: what must survive the run. spare: byte buffers of another executor that may be used.
+    their own (variables by id of the node, and gradients computed right into the caller's array). specs: shape and
+    dtype of every value. heads: what must survive the run. spare: byte buffers of another executor that may be used.
     """
 
     ctx: Context

@@ -63,9 +63,14 @@ class Node:
     @property
     def output_names(self) -> list[str]:
         """Names of the visible outputs, such as "fc1_output"."""
+        return self.all_output_names[: self.num_visible]
+
+    @property
+    def all_output_names(self) -> list[str]:
+        """Names of all outputs, hidden ones among them."""
         if self.op is None:
             return [self.name]
-        return [f"{self.name}_{name}" for name in self.op.outputs(self.params)[: self.num_visible]]
+        return [f"{self.name}_{name}" for name in self.op.outputs(self.params)]
 
     @property
     def num_aux(self) -> int:

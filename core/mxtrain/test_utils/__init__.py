@@ -1,5 +1,12 @@
 """`mx.test_utils`: what tests of networks and operators need. Every check raises AssertionError when it fails."""
 
+import numpy as np
+
+# tests that say `from mxnet.test_utils import *` take mx, np and the like from here as well
+import mxtrain as mx
+from mxtrain.context import Context, current_context
+from mxtrain.ndarray import array
+from mxtrain.symbol import Symbol
 from mxtrain.test_utils.binding import simple_forward
 from mxtrain.test_utils.comparison import (
     almost_equal,
@@ -77,6 +84,4 @@ from mxtrain.test_utils.tolerance import (
     get_tolerance,
     get_tols,
 )
-
-# scripts take these from here, where MXNet's module had imported them
 from mxtrain.util import get_cuda_compute_capability, getenv, is_np_array, setenv, use_np
