@@ -7,7 +7,11 @@ import sys
 from logging import CRITICAL, DEBUG, ERROR, INFO, NOTSET, WARNING
 from typing import ClassVar
 
-__all__ = ["CRITICAL", "DEBUG", "ERROR", "INFO", "NOTSET", "WARNING", "getLogger", "get_logger"]
+__all__ = ["CRITICAL", "DEBUG", "ERROR", "INFO", "NOTSET", "WARNING", "getLogger", "get_logger", "info"]
+
+#: Scripts for MXNet set the root logger's level and expect to see how training goes: unlike a logger of our own, this
+#: function gives a root logger without handlers one.
+info = logging.info
 
 
 class _Formatter(logging.Formatter):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -11,11 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain import registry
+from mxtrain import log, registry
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.ndarray import NDArray
-
-_log = logging.getLogger(__name__)
 
 
 class InitDesc(str):
@@ -96,7 +93,7 @@ class Initializer:
 
     def _log(self, desc: InitDesc, init: str, arr: NDArray) -> None:
         if self._verbose:
-            _log.info("Initialized %s as %s: %s", desc, init, self._print_func(arr))
+            log.info("Initialized %s as %s: %s", desc, init, self._print_func(arr))
 
     def _init_weight(self, name: str, arr: NDArray) -> None:
         """Fills a weight; every initializer states its own."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mxtrain import log
 from mxtrain.base import ArgumentError
 from mxtrain.ndarray import NDArray
 from mxtrain.ndarray.serialization import load
-
-_log = logging.getLogger(__name__)
 
 
 class Load:
@@ -43,7 +41,7 @@ class Load:
                 f"Cannot Initialize {name}. Not found in loaded param and no default Initializer is provided."
             )
         if self.verbose:
-            _log.info("Initialized %s by %s", name, "loading" if name in self.param else "default")
+            log.info("Initialized %s by %s", name, "loading" if name in self.param else "default")
 
     def _copy(self, name: str, arr: NDArray) -> None:
         source = self.param[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
 import math
 import struct
 import zlib
@@ -11,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from mxtrain import log
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.io.file_iter import MXDataIter
-
-_log = logging.getLogger(__name__)
 
 
 class MNISTIter(MXDataIter):
@@ -65,7 +63,7 @@ class MNISTIter(MXDataIter):
             label_name=label_name,
         )
         if not silent:
-            _log.info("MNISTIter: load %d images, shuffle=%d, shape=%s", len(data), shuffle, self.provide_data[0].shape)
+            log.info("MNISTIter: load %d images, shuffle=%d, shape=%s", len(data), shuffle, self.provide_data[0].shape)
 
 
 def _part(size: int, num_parts: int, part_index: int) -> np.ndarray:

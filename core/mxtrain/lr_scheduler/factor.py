@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
+from mxtrain import log
 from mxtrain.base import ArgumentError
 from mxtrain.lr_scheduler.base import LRScheduler, check_integer, check_number, register
-
-_log = logging.getLogger(__name__)
 
 
 @register
@@ -59,9 +57,9 @@ class FactorScheduler(LRScheduler):
         self.base_lr *= self.factor
         if self.base_lr < self.stop_factor_lr:
             self.base_lr = self.stop_factor_lr
-            _log.info("Update[%d]: learning rate reached %0.5e and will not change again", num_update, self.base_lr)
+            log.info("Update[%d]: learning rate reached %0.5e and will not change again", num_update, self.base_lr)
         else:
-            _log.info("Update[%d]: Change learning rate to %0.5e", num_update, self.base_lr)
+            log.info("Update[%d]: Change learning rate to %0.5e", num_update, self.base_lr)
 
     def arguments(self) -> dict[str, Any]:
         """The constructor arguments that make this scheduler again."""
@@ -101,7 +99,7 @@ class MultiFactorScheduler(LRScheduler):
             self.count = self.step[self.cur_step_ind]
             self.cur_step_ind += 1
             self.base_lr *= self.factor
-            _log.info("Update[%d]: Change learning rate to %0.5e", num_update, self.base_lr)
+            log.info("Update[%d]: Change learning rate to %0.5e", num_update, self.base_lr)
         return self.base_lr
 
     def arguments(self) -> dict[str, Any]:
