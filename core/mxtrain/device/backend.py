@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import types
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,15 @@ class Backend:
     that compiled plans can keep a reference to it across `mx.random.seed`.
     """
 
-    def __init__(self, xp: types.ModuleType, rng: RandomState, name: str) -> None:
+    def __init__(self, xp: types.ModuleType, number: int, name: str) -> None:
+        """number: tells the random streams of devices apart. name: for messages, such as "gpu(0)"."""
         self.xp = xp
-        self.rng = rng
+        self.rng = RandomState(xp, number, self.active)
         self.name = name
 
-    @contextlib.contextmanager
-    def active(self) -> Iterator[None]:
-        """Make this device the current one of the calling thread."""
-        yield
+    def active(self) -> AbstractContextManager[Any]:
+        """Makes this device the current one of the calling thread, as a `with` block."""
+        return contextlib.nullcontext()
 
     def synchronize(self) -> None:
         """Wait until everything queued on the device has been computed."""
@@ -44,24 +44,48 @@ class GpuBackend(Backend):
     """A CUDA device through CuPy."""
 
     def __init__(self, cupy: types.ModuleType, device_id: int) -> None:
-        super().__init__(cupy, RandomState(cupy, device_id + 1000), f"gpu({device_id})")
         self._device = cupy.cuda.Device(device_id)
+        super().__init__(cupy, device_id + 1000, f"gpu({device_id})")
 
-    @contextlib.contextmanager
-    def active(self) -> Iterator[None]:
-        with self._device:
-            yield
+    def active(self) -> AbstractContextManager[Any]:
+        """Makes this device the current one of the calling thread; arrays and kernels go to the current device."""
+        device: AbstractContextManager[Any] = self._device  # CuPy keeps the device to return to per thread
+        return device
 
     def synchronize(self) -> None:
+        """Wait for every stream of the device. Raises what a failed kernel left behind."""
         self._device.synchronize()
 
     def free_memory(self) -> None:
+        """Empty CuPy's pools: of this device's memory, and of the page-locked host memory that copies pass through."""
         with self._device:
             self.xp.get_default_memory_pool().free_all_blocks()
+            self.xp.get_default_pinned_memory_pool().free_all_blocks()
 
     def upload(self, array: np.ndarray) -> Any:
+        """A copy on this device; `array` may change as soon as this returns."""
         with self._device:
             return self.xp.array(array, order="C")
+
+    def copy_from(self, source: "GpuBackend", array: Any) -> Any:
+        """A copy on this device of an array of another GPU.
+
+        The copy runs on this device's stream, which knows nothing of the other's: it waits for what is queued there,
+        and what is queued there later waits for it. The calling thread waits for neither.
+        """
+        self._wait_for(source)
+        with self._device:
+            copied = self.xp.array(array, order="C")
+        source._wait_for(self)
+        return copied
+
+    def _wait_for(self, other: "GpuBackend") -> None:
+        """Let later work on this device begin after the work that is queued on another one."""
+        with other._device:
+            reached = self.xp.cuda.Event(disable_timing=True)
+            reached.record()
+        with self._device:
+            self.xp.cuda.get_current_stream().wait_event(reached)
 
 
 @functools.cache
@@ -79,12 +103,17 @@ def _cupy() -> types.ModuleType:
 def gpu_count() -> int:
     """How many CUDA devices CuPy sees; 0 where there is no CuPy, no driver or no device."""
     try:
-        cupy = _cupy()
-        return int(cupy.cuda.runtime.getDeviceCount())
+        return _count_devices(_cupy())[0]
     except MXNetError:
         return 0
-    except RuntimeError:  # cupy.cuda.runtime.CUDARuntimeError: no driver, or no device
-        return 0
+
+
+def _count_devices(cupy: types.ModuleType) -> tuple[int, str]:
+    """How many devices there are, and where there are none, what CUDA says about that."""
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount()), ""
+    except RuntimeError as error:  # cupy.cuda.runtime.CUDARuntimeError: no driver, or no device
+        return 0, f" ({error})"
 
 
 @functools.cache
@@ -95,13 +124,13 @@ def backend_for(device_type: str, device_id: int) -> Backend:
     contexts stand for several devices, each with its own random generator.
     """
     if device_type != "gpu":
-        return Backend(np, RandomState(np, device_id), f"{device_type}({device_id})")
+        return Backend(np, device_id, f"{device_type}({device_id})")
     cupy = _cupy()
-    found = gpu_count()
+    found, reason = _count_devices(cupy)
     if device_id >= found:
         raise MXNetError(
             f"Expected: a device id below the number of GPUs. Received: mx.gpu({device_id}) where {found} GPU(s) "
-            "are visible. Use mx.cpu(), or check the driver and CUDA_VISIBLE_DEVICES."
+            f"are visible{reason}. Use mx.cpu(), or check the driver and CUDA_VISIBLE_DEVICES."
         )
     return GpuBackend(cupy, device_id)
 

@@ -2,6 +2,8 @@
 
 import threading
 import types
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,37 +16,49 @@ _common_seed = 0
 class RandomState:
     """Holds the generator of one device; `seed` replaces it without changing the identity of the holder.
 
-    xp: numpy or cupy. number: tells devices apart. Every device starts from a seed of its own, so that a program
-    without `mx.random.seed` gives the same numbers on each run, as MXNet's does.
+    xp: numpy or cupy. number: tells devices apart. active: makes the device the current one (a GPU's generator works
+    on the device that was current when it was made, and on no other). Every device starts from a seed of its own, so
+    that a program without `mx.random.seed` gives the same numbers on each run, as MXNet's does.
     """
 
-    __slots__ = ("_number", "_xp", "generator")
+    __slots__ = ("_active", "_entropy", "_generator", "_number", "_xp")
 
-    def __init__(self, xp: types.ModuleType, number: int) -> None:
+    def __init__(self, xp: types.ModuleType, number: int, active: Callable[[], AbstractContextManager[Any]]) -> None:
         self._xp = xp
         self._number = number
-        self.generator: Any = None
+        self._active = active
+        self._generator: Any = None
         with _lock:
             self._restart(_common_seed, number)
             _states.append(self)
 
+    @property
+    def generator(self) -> Any:
+        """The generator (numpy's or cupy's `Generator`), made on first use: on a GPU its state takes memory."""
+        found = self._generator
+        return found if found is not None else self._start()
+
     def seed(self, seed: int) -> None:
         """Restart the stream; the same on every device. seed: any integer; only its lower 64 bits count."""
-        self._restart(seed, 0)
+        with _lock:
+            self._restart(seed, 0)
 
     def _restart(self, seed: int, number: int) -> None:
-        entropy = [seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF, number]
+        self._entropy = [seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF, number]
+        self._generator = None
+
+    def _start(self) -> Any:
+        with _lock:
+            if self._generator is None:
+                self._generator = self._make()
+            return self._generator
+
+    def _make(self) -> Any:
         if self._xp is np:
             # SFC64 fills float32 arrays about a third faster than PCG64
-            self.generator = np.random.Generator(np.random.SFC64(entropy))
-        else:
-            self.generator = self._xp.random.default_rng(
-                np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
-            )
-
-    def integer(self) -> int:
-        """A fresh non-negative 63-bit integer, to seed something else from this stream."""
-        return int(self.generator.integers(0, 2**63 - 1))
+            return np.random.Generator(np.random.SFC64(self._entropy))
+        with self._active():
+            return self._xp.random.default_rng(np.random.SeedSequence(self._entropy).generate_state(1, np.uint64)[0])
 
 
 def seed_all(seed: int) -> None:
