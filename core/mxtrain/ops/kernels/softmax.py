@@ -8,7 +8,7 @@ from typing import Any
 
 def softmax(xp: types.ModuleType, x: Any, axis: int, out: Any = None) -> Any:
     """exp(x) / sum(exp(x)) along an axis, shifted by the maximum so that nothing overflows."""
-    result = xp.subtract(x, xp.maximum.reduce(x, axis=axis, keepdims=True), out=out)
+    result = xp.subtract(x, x.max(axis=axis, keepdims=True), out=out)
     xp.exp(result, out=result)
     result /= xp.add.reduce(result, axis=axis, keepdims=True)
     return result
@@ -16,7 +16,7 @@ def softmax(xp: types.ModuleType, x: Any, axis: int, out: Any = None) -> Any:
 
 def log_softmax(xp: types.ModuleType, x: Any, axis: int, out: Any = None) -> Any:
     """x - log(sum(exp(x))) along an axis, shifted by the maximum so that nothing overflows."""
-    result = xp.subtract(x, xp.maximum.reduce(x, axis=axis, keepdims=True), out=out)
+    result = xp.subtract(x, x.max(axis=axis, keepdims=True), out=out)
     result -= xp.log(xp.add.reduce(xp.exp(result), axis=axis, keepdims=True))
     return result
 
