@@ -73,7 +73,7 @@ def test_several_inputs_and_shared_parameters(capsys):
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(TypeError, match="symbol must be a Symbol. Received: int") as caught:
+    with pytest.raises(TypeError, match="symbol must be a Symbol") as caught:
         mx.viz.print_summary(3)
     assert isinstance(caught.value, MXNetError)
     with pytest.raises(MXNetError):
