@@ -9,7 +9,6 @@ import pytest
 import mxtrain as mx
 from mxtrain.base import MXNetError
 
-
 _EXPECTED = pathlib.Path(__file__).with_name("network.dot").read_text()
 
 
