@@ -1,73 +1,135 @@
-"""`KVStoreBase`: what trainers need of a store, and the registry of plug-in stores."""
+"""`KVStoreBase`: what every KVStore offers, and the registry of kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+import warnings
+from typing import Any, ClassVar, TypeVar
 
-from mxtrain.base import ArgumentTypeError
+from mxtrain.base import ArgumentError, MXNetError
+from mxtrain.ndarray import NDArray
+
+_Class = TypeVar("_Class", bound="type[KVStoreBase]")
 
 
 class KVStoreBase:
-    """Base of all stores. A plug-in overrides `broadcast`, `pushpull` and what else it can do, and is registered.
+    """Base of all KVStores; a plug-in defines what it can and is made known by `KVStoreBase.register`.
 
-    `@mx.kv.KVStoreBase.register` above the class makes `mx.kv.create("classname")` return an instance.
+    Source: mxnet.kvstore.KVStoreBase of MXNet 1.9.1.
     """
 
     OPTIMIZER: ClassVar[str] = "optimizer"
-    kv_registry: ClassVar[dict[str, type[KVStoreBase]]] = {}
+    kv_registry: ClassVar[dict[str, type[Any]]] = {}
 
     def broadcast(self, key: Any, value: Any, out: Any, priority: int = 0) -> None:
-        """Make `value` (of rank 0) the value of a key, or of a list of them, and copy it to `out`."""
-        raise _missing(self, "broadcast")
+        """Give every worker the value that worker 0 has.
+
+        key: str, int or a list of them. value, out: NDArrays or lists of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define broadcast")
 
     def pushpull(self, key: Any, value: Any, out: Any = None, priority: int = 0) -> None:
-        """Sum `value` over devices and workers and copy the sum to `out` (to `value` where it is None)."""
-        raise _missing(self, "pushpull")
+        """Reduce values over devices and workers, and write the result to `out`, or to `value` where out is None."""
+        raise NotImplementedError(f"{type(self).__name__} does not define pushpull")
 
     def set_optimizer(self, optimizer: Any) -> None:
-        """Let the store update its values with an optimizer."""
-        raise _missing(self, "set_optimizer")
+        """Let the store update its values by an optimizer."""
+        raise NotImplementedError(f"{type(self).__name__} has no optimizer")
 
     @staticmethod
     def is_capable(capability: str) -> bool:
-        """Whether the store can do something, such as "optimizer": update the weights itself."""
+        """Whether the store can do something; "optimizer": update values itself."""
         return False
 
     def save_optimizer_states(self, fname: str, dump_optimizer: bool = False) -> None:
         """Write the optimizer's states to a file."""
-        raise _missing(self, "save_optimizer_states")
+        raise NotImplementedError(f"{type(self).__name__} has no optimizer states")
 
     def load_optimizer_states(self, fname: str) -> None:
         """Read the optimizer's states from a file."""
-        raise _missing(self, "load_optimizer_states")
+        raise NotImplementedError(f"{type(self).__name__} has no optimizer states")
 
     @property
     def type(self) -> str:
-        """The name that the store was created by."""
-        raise _missing(self, "type")
+        """The kind of store."""
+        raise NotImplementedError(f"{type(self).__name__} does not define type")
 
     @property
     def rank(self) -> int:
-        """This worker's number, from 0."""
-        raise _missing(self, "rank")
+        """The rank of this worker, from 0."""
+        raise NotImplementedError(f"{type(self).__name__} does not define rank")
 
     @property
     def num_workers(self) -> int:
-        """How many workers there are."""
-        raise _missing(self, "num_workers")
+        """How many workers the job has."""
+        raise NotImplementedError(f"{type(self).__name__} does not define num_workers")
 
     @staticmethod
-    def register(klass: type[KVStoreBase]) -> type[KVStoreBase]:
-        """Class decorator: makes a store reachable by its class name, in any case."""
-        if not isinstance(klass, type):
-            raise ArgumentTypeError(f"Expected: a class. Received: {klass!r}.")
-        KVStoreBase.kv_registry[klass.__name__.lower()] = klass
+    def register(klass: _Class) -> _Class:
+        """Class decorator: makes a kind of store known to `mx.kv.create` by its class name, in any case."""
+        name = klass.__name__.lower()
+        known = KVStoreBase.kv_registry.get(name)
+        if known is not None:
+            warnings.warn(
+                f"New kvstore {klass.__module__}.{klass.__name__} is overriding existing kvstore "
+                f"{known.__module__}.{known.__name__}",
+                stacklevel=2,
+            )
+        KVStoreBase.kv_registry[name] = klass
         return klass
 
 
-def _missing(store: KVStoreBase, method: str) -> NotImplementedError:
-    return NotImplementedError(f"{type(store).__name__} must define {method}")
+@KVStoreBase.register
+class TestStore(KVStoreBase):
+    """A plug-in that MXNet's tests use: broadcast copies, pushpull sums; it keeps nothing.
+
+    Source: mxnet.kvstore.base.TestStore of MXNet 1.9.1.
+    """
+
+    __test__ = False  # not a test case for pytest
+
+    def broadcast(self, key: Any, value: Any, out: Any, priority: int = 0) -> None:
+        """Copy a value to each array of `out`."""
+        values = value if isinstance(value, (list, tuple)) else [value]
+        for target in _listed(out):
+            for single in _listed(target):
+                single[:] = values[0]
+
+    def pushpull(self, key: Any, value: Any, out: Any = None, priority: int = 0) -> None:
+        """Write the sum of the values to each array of `out`, or of `value`."""
+        values = _listed(value)
+        total = values[0].copy()
+        for single in values[1:]:
+            total += single.as_in_context(total.context)
+        for target in values if out is None else _listed(out):
+            target[:] = total.as_in_context(target.context)
+
+    @staticmethod
+    def is_capable(capability: str) -> bool:
+        """It has no optimizer. Raises MXNetError for a capability that nobody knows."""
+        if capability.lower() == KVStoreBase.OPTIMIZER:
+            return False
+        raise unknown_capability(capability)
+
+    @property
+    def type(self) -> str:
+        """Its registered name."""
+        return "teststore"
+
+    @property
+    def rank(self) -> int:
+        """Always 0."""
+        return 0
+
+    @property
+    def num_workers(self) -> int:
+        """Always 1."""
+        return 1
 
 
-Updater = Callable[[Any, Any, Any], None]
+def unknown_capability(capability: str) -> MXNetError:
+    """The error for a capability that nobody knows."""
+    return ArgumentError(f"Unknown capability. Expected: {KVStoreBase.OPTIMIZER!r}. Received: {capability!r}.")
+
+
+def _listed(value: Any) -> list[NDArray]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

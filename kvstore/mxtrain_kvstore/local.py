@@ -1,117 +1,136 @@
-"""`LocalKVStore`: the stores of one process, `local` (sums in host memory) and `device` (on the first device)."""
+"""`LocalKVStore`: the devices of one process, kinds `local` and `device`."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from mxtrain.base import ArgumentError, ArgumentTypeError, NameLookupError
+import numpy as np
+
+from mxtrain.atomic_write import write_atomically
+from mxtrain.base import ArgumentTypeError, MXNetError
 from mxtrain.context import Context, cpu
-from mxtrain.ndarray import NDArray
-from mxtrain_kvstore.arguments import Key, arrays_per_key, key_list
-from mxtrain_kvstore.store import KVStore
+from mxtrain.ndarray import NDArray, empty
+from mxtrain.optimizer import Optimizer, get_updater
+from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_form
+from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
+from mxtrain_kvstore.sums import sum_into
 
 
 class LocalKVStore(KVStore):
-    """Sums the arrays of a process's devices, in device order, so that the result does not depend on timing.
+    """Values are summed over the devices' copies, in their order, and given back to all of them.
 
-    `local` sums in host memory, `device` on the device of the first array (peers copy between devices).
+    local: sums and values are in host memory. device: copies are summed on the device of the first copy, where the
+    value is kept, too.
     """
 
-    def __init__(self, name: str = "local", *, on_device: bool = False) -> None:
-        super().__init__()
-        self._type = name
-        self._on_device = on_device
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self._on_device = "device" in kind or kind == "nccl"
         self._stored: dict[Key, NDArray] = {}
-        self._sums: dict[Key, NDArray] = {}
+        self._merged: dict[Key, NDArray] = {}
 
     def init(self, key: Any, value: Any) -> None:
-        """Give a key, or each of a list of keys, its first value. Raises ArgumentError for one that has a value."""
-        keys = key_list(key)
-        values = [arrays[0] for arrays in arrays_per_key(keys, value, key, "init")]
-        for one in keys:
-            self._require_key_kind(one)
-            if one in self._stored:
-                raise ArgumentError(f"Expected: a key without a value. Received: duplicate init of key {one!r}.")
-        for one, array in zip(keys, values, strict=True):
-            self._stored[one] = array.copyto(array.context if self._on_device else cpu())
+        """Make new keys; see KVStore.init."""
+        pairs = paired(key, value)
+        self._check_key_type([single for single, _ in pairs])
+        for single, values in pairs:
+            if single in self._stored or len(values) > 1:
+                raise duplicate_init(single)
+            ctx = values[0].context if self._on_device else cpu()
+            self._stored[single] = values[0].copyto(ctx)
 
     def push(self, key: Any, value: Any, priority: int = 0) -> None:
-        """Sum the arrays of each key; the sum replaces the stored value, or the updater applies it."""
-        keys = key_list(key)
-        given = arrays_per_key(keys, value, key, "push")
-        targets = [self._find(one) for one in keys]
-        for one, arrays, stored in zip(keys, given, targets, strict=True):
-            _require_fit(one, arrays, stored, "push")
-        for one, arrays, stored in _joined(keys, given, targets):
-            total = self._reduce(one, arrays)
+        """Sum over devices, and update; see KVStore.push."""
+        pairs = paired(key, value)
+        for single, values in pairs:
+            stored = self._find(single)
+            for array in values:
+                require_form(single, array, stored.shape, "a push")
+                require_dtype(single, array, stored.raw_buffer.dtype)
+        for single, values in pairs:
             if self._updater is None:
-                total.copyto(stored)
+                reduce_into(self._stored[single], values)
             else:
-                self._updater(one, total, self._at(one, total.context))
+                merged = self._merge(single, values)
+                self._updater(single, merged, self._beside(single, merged.context))
 
-    def _reduce(self, key: Key, arrays: Sequence[NDArray]) -> NDArray:
-        """The sum, in a buffer that each push of the key uses again; a single array as it is."""
-        ctx = arrays[0].context if self._on_device else cpu()
-        first = arrays[0].as_in_context(ctx)
-        if len(arrays) == 1:
-            return first
-        total = self._sums.get(key)
-        if total is None or total.context is not ctx or total.dtype != first.dtype:
-            total = self._sums[key] = first.copy()
-        with ctx.backend.active():
-            ctx.xp.add(first.data_array, arrays[1].as_in_context(ctx).data_array, out=total.data_array)
-            for array in arrays[2:]:
-                ctx.xp.add(total.data_array, array.as_in_context(ctx).data_array, out=total.data_array)
-        return total
+    def _find(self, key: Key) -> NDArray:
+        stored = self._stored.get(key)
+        if stored is None:
+            self._check_key_type([key])
+            raise unknown_key(key)
+        return stored
 
-    def _at(self, key: Key, ctx: Context) -> NDArray:
-        """The stored value, moved to where the sum is (once: `device` stores begin where `init`'s array was)."""
+    def _merge(self, key: Key, values: list[NDArray]) -> NDArray:
+        """The sum of the devices' copies, for the updater to read or change; the next push of the key reuses it."""
+        ctx = values[0].context if self._on_device else cpu()
+        merged = self._merged.get(key)
+        if merged is None or merged.context is not ctx:
+            merged = self._merged[key] = empty(values[0].shape, ctx, values[0].dtype)
+        reduce_into(merged, values)
+        return merged
+
+    def _beside(self, key: Key, ctx: Context) -> NDArray:
+        """The stored value on the device of the sum: it moves there from where it was initialized."""
         stored = self._stored[key]
         if stored.context is not ctx:
             stored = self._stored[key] = stored.copyto(ctx)
         return stored
 
     def pull(self, key: Any, out: Any = None, priority: int = 0, ignore_sparse: bool = True) -> None:
-        """Copy the stored value of each key to its arrays in `out`."""
-        if out is None:
-            raise ArgumentTypeError("pull: expected `out`, the arrays to fill. Received: None.")
-        keys = key_list(key)
-        targets = arrays_per_key(keys, out, key, "pull")
-        sources = [self._find(one) for one in keys]
-        for one, arrays, stored in zip(keys, targets, sources, strict=True):
-            _require_fit(one, arrays, stored, "pull")
-        for arrays, stored in zip(targets, sources, strict=True):
-            for array in arrays:
-                stored.copyto(array)
+        """Copy values to all devices; see KVStore.pull."""
+        pairs = paired(key, out, "out")
+        for single, outs in pairs:
+            stored = self._find(single)
+            for array in outs:
+                require_form(single, array, stored.shape, "an out")
+        for single, outs in pairs:
+            stored = self._stored[single]
+            for array in outs:
+                array.copy_values_from(stored.data_array, stored.context)
 
-    def _find(self, key: Key) -> NDArray:
-        self._require_key_kind(key)
-        stored = self._stored.get(key)
-        if stored is None:
-            raise NameLookupError(f"Expected: a key that init() was called for. Received: {key!r}.")
-        return stored
+    # ---------------------------------------------------------------- optimizer
 
-    def _require_key_kind(self, key: Key) -> None:
-        known = next(iter(self._stored), key)
-        if isinstance(known, str) is not isinstance(key, str):
-            raise ArgumentTypeError(
-                f"Expected: {type(known).__name__} keys, as before. Received: {key!r}. Mixed key types are not allowed."
-            )
+    def set_updater(self, updater: Callable[[Any, NDArray, NDArray], None]) -> None:
+        """Let a function change the stored array at every push."""
+        self._updater = updater
+
+    def set_optimizer(self, optimizer: Any) -> None:
+        """Update stored values by an optimizer; they are then weights, and pushes are gradients."""
+        if not isinstance(optimizer, Optimizer):
+            raise ArgumentTypeError(f"Expected: an mx.optimizer.Optimizer. Received: {type(optimizer).__name__}.")
+        self._updater = get_updater(optimizer)
+
+    def save_optimizer_states(self, fname: str, dump_optimizer: bool = False) -> None:
+        """Write the optimizer's states to a file, and with dump_optimizer the optimizer's settings, too."""
+        write_atomically(fname, [self._optimizer_updater().get_states(dump_optimizer)])
+
+    def load_optimizer_states(self, fname: str) -> None:
+        """Go on from states that were saved. Raises MXNetError for a file of another kind."""
+        self._optimizer_updater().set_states(Path(fname).read_bytes())
+
+    def _optimizer_updater(self) -> Any:
+        if not hasattr(self._updater, "get_states"):
+            raise MXNetError("This KVStore has no optimizer, so it has no optimizer states. Call set_optimizer first.")
+        return self._updater
 
 
-def _require_fit(key: Key, arrays: Sequence[NDArray], stored: NDArray, what: str) -> None:
-    for array in arrays:
-        if array.shape != stored.shape:
-            raise ArgumentError(f"{what} of key {key!r}: expected shape {stored.shape}. Received: {array.shape}.")
+def reduce_into(out: NDArray, values: list[NDArray]) -> None:
+    """out = the sum of arrays on any devices, in their order, computed on out's device."""
+    ctx = out.context
+    arrays = [value.data_array if value.context is ctx else _moved(value, ctx) for value in values]
+    if ctx.device_typeid != 2:
+        sum_into(out.data_array, arrays)
+        return
+    with ctx.backend.active():
+        sum_into(out.data_array, arrays)
 
 
-def _joined(
-    keys: Sequence[Key], given: Sequence[list[NDArray]], targets: Sequence[NDArray]
-) -> list[tuple[Key, list[NDArray], NDArray]]:
-    """Each key once, with all of its arrays: a key may stand in a call several times, once per device."""
-    found: dict[Key, tuple[Key, list[NDArray], NDArray]] = {}
-    for key, arrays, target in zip(keys, given, targets, strict=True):
-        if key in found:
-            found[key][1].extend(arrays)
-        else:
-            found[key] = (key, list(arrays), target)
-    return list(found.values())
+def _moved(value: NDArray, ctx: Context) -> Any:
+    """The backend array of a value for use on another device; host arrays serve all host contexts."""
+    data = value.data_array
+    if isinstance(data, np.ndarray) and ctx.device_typeid != 2:
+        return data
+    return value.as_in_context(ctx).data_array

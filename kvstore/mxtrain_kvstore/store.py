@@ -1,115 +1,168 @@
-"""`KVStore`: the interface that the local and the distributed stores share."""
+"""`KVStore`: the interface of the built-in stores."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import Any
 
-from mxtrain import optimizer as opt
-from mxtrain.atomic_write import write_atomically
-from mxtrain.base import ArgumentTypeError, MXNetError
-from mxtrain_kvstore.base import KVStoreBase, Updater
+from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError, NameLookupError
+from mxtrain.ndarray import NDArray
+from mxtrain_kvstore.base import KVStoreBase, unknown_capability
+from mxtrain_kvstore.pairs import Key
+
+#: Kinds of gradient compression that MXNet 1.9.1 knows.
+COMPRESSIONS = ("2bit",)
 
 
 class KVStore(KVStoreBase):
-    """A store of values by key: workers push gradients, and pull weights. Made by `mx.kv.create`."""
+    """Parameters by key, kept equal over devices and workers. Make one with `mx.kv.create`.
 
-    _type = "local"
+    Source: mxnet.kvstore.KVStore of MXNet 1.9.1.
+    """
 
-    def __init__(self) -> None:
-        self._updater: Updater | None = None
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._key_type: type | None = None
+        self._updater: Callable[[Any, NDArray, NDArray], None] | None = None
 
-    # ---------------------------------------------------------------- what a kind of store defines
+    # ---------------------------------------------------------------- values
 
     def init(self, key: Any, value: Any) -> None:
-        """Give a key, or each of a list of keys, its first value. Once per key."""
+        """Make new keys with their first values; with several workers, those of worker 0.
+
+        key: str, int or a list of them. value: an NDArray for each key. Raises MXNetError for a key that exists.
+        """
         raise NotImplementedError
 
     def push(self, key: Any, value: Any, priority: int = 0) -> None:
-        """Sum the arrays of each key over devices (and workers), and replace or update the stored value by the sum.
+        """Give values to the store: summed over devices and workers, they update what it has, or take its place.
 
-        priority: higher ones travel first.
+        value: for each key an NDArray, or a list of them, one per device, of the shape and dtype of the key. priority:
+        what is more urgent goes first. Returns before the values have arrived; they may be changed at once.
         """
         raise NotImplementedError
 
     def pull(self, key: Any, out: Any = None, priority: int = 0, ignore_sparse: bool = True) -> None:
-        """Copy the stored value of each key to its arrays in `out`, after all pushes before it."""
+        """Get values: out, for each key an NDArray or a list of them, one per device, of the key's shape.
+
+        Returns before the values have arrived; whoever touches an array first waits for them.
+        """
         raise NotImplementedError
 
-    # ---------------------------------------------------------------- what follows from it
-
     def pushpull(self, key: Any, value: Any, out: Any = None, priority: int = 0) -> None:
-        """Push, then pull into `out` (into `value` where it is None)."""
+        """A push, then a pull to `out`, or to `value` where out is None."""
         self.push(key, value, priority)
         self.pull(key, value if out is None else out, priority)
 
     def broadcast(self, key: Any, value: Any, out: Any, priority: int = 0) -> None:
-        """`init` with a value, then pull it into `out`."""
+        """Make new keys, then pull them to `out`."""
         self.init(key, value)
         self.pull(key, out, priority)
 
     def row_sparse_pull(self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None) -> None:
-        """Pull single rows. Raises MXNetError: sparse arrays are not part of this version."""
-        raise MXNetError("row_sparse_pull: expected row_sparse arrays. Received: dense ones, the only kind so far.")
-
-    def set_gradient_compression(self, compression_params: Any) -> None:
-        """Compress pushed gradients. Raises MXNetError: compression is not part of this version."""
-        if not isinstance(compression_params, dict) or "type" not in compression_params:
-            raise ArgumentTypeError(f"Expected: a dict with a type, such as '2bit'. Received: {compression_params!r}.")
+        """Get single rows as row_sparse arrays. Raises MXNetError for dense ones, as MXNet 1.9.1 does."""
         raise MXNetError(
-            f"set_gradient_compression: {compression_params['type']!r} is not supported by {self.type!r} yet."
+            "row_sparse_pull needs row_sparse arrays as out; dense ones are not filled row by row. Expected: `pull`."
         )
 
-    def set_optimizer(self, optimizer: Any) -> None:
-        """Let the store update its values by an optimizer at each push."""
-        if not isinstance(optimizer, opt.Optimizer):
-            raise ArgumentTypeError(f"Expected: an Optimizer. Received: {type(optimizer).__name__}.")
-        self._set_updater(opt.get_updater(optimizer))
-
-    def set_updater(self, updater: Updater) -> None:
-        """Let `updater(key, pushed, stored)` change the stored value at each push."""
-        self._updater = updater
-
-    _set_updater = set_updater
+    # ---------------------------------------------------------------- optimizer
 
     @staticmethod
     def is_capable(capability: str) -> bool:
-        """Whether the store can update weights itself ("optimizer": yes). Raises MXNetError for another capability."""
+        """Whether the store can do something; "optimizer": yes."""
         if capability.lower() == KVStoreBase.OPTIMIZER:
             return True
-        raise MXNetError(f"Unknown capability: {capability}")
+        raise unknown_capability(capability)
+
+    def set_updater(self, updater: Callable[[Any, NDArray, NDArray], None]) -> None:
+        """Let `updater(key, pushed, stored)` change the stored array at every push."""
+        raise NotImplementedError
+
+    def _set_updater(self, updater: Callable[[Any, NDArray, NDArray], None]) -> None:
+        """MXNet's name of `set_updater`."""
+        self.set_updater(updater)
+
+    def set_gradient_compression(self, compression_params: dict[str, Any]) -> None:
+        """Compress what is pushed. Raises MXNetError: no kind of compression is available in this version."""
+        check_compression(compression_params)
+        if "device" not in self.type and "dist" not in self.type:
+            raise MXNetError(f"Gradient compression is not supported for KVStore type {self.type!r}.")
+        raise MXNetError(
+            f"Gradient compression {compression_params['type']!r} is not available in this version of mxtrain. "
+            "Leave set_gradient_compression out: values are then sent as they are."
+        )
+
+    # ---------------------------------------------------------------- job
 
     @property
     def type(self) -> str:
         """The name that the store was created by."""
-        return self._type
+        return self._kind
 
     @property
     def rank(self) -> int:
-        """This worker's number: 0."""
+        """The rank of this worker, from 0."""
         return 0
 
     @property
     def num_workers(self) -> int:
-        """How many workers there are: 1."""
+        """How many workers the job has."""
         return 1
 
     def barrier(self) -> None:
-        """Return when every worker has come here."""
+        """Return when every worker has come to this point."""
 
-    _barrier = barrier
+    def _barrier(self) -> None:
+        """MXNet's name of `barrier`."""
+        self.barrier()
 
-    def get_num_dead_node(self, node_id: int = 0, timeout: float = 60) -> int:
-        """How many nodes have died, as far as is known. timeout: seconds, accepted for compatibility."""
+    def get_num_dead_node(self, node_id: int = 0, timeout: int = 60) -> int:
+        """How many nodes of the job are dead; where one dies the job stops, so it is 0 as long as anybody can ask."""
         return 0
 
-    def save_optimizer_states(self, fname: str, dump_optimizer: bool = False) -> None:
-        """Write the optimizer's states (and, with dump_optimizer, its configuration) to a file."""
-        write_atomically(fname, [self._state_updater().get_states(dump_optimizer)])
+    def _send_command_to_servers(self, head: int, body: str) -> None:
+        """Hand a command to the controller of the servers; without servers nothing happens."""
 
-    def load_optimizer_states(self, fname: str) -> None:
-        """Read the optimizer's states from a file."""
-        with open(fname, "rb") as file:
-            self._state_updater().set_states(file.read())
+    def close(self) -> None:
+        """Give back what the store holds; a store that is closed cannot be used any more."""
 
-    def _state_updater(self) -> Any:
-        if not isinstance(self._updater, opt.Updater):
-            raise MXNetError("Expected: set_optimizer() before its states are saved or loaded. Received: no optimizer.")
-        return self._updater
+    # ---------------------------------------------------------------- keys
+
+    def _check_key_type(self, keys: list[Key]) -> None:
+        """Raise MXNetError where str and int keys are mixed, in one call or over the life of the store."""
+        for key in keys:
+            if self._key_type is None:
+                self._key_type = type(key)
+            elif type(key) is not self._key_type:
+                raise ArgumentTypeError(
+                    f"Mixed key types are not allowed in one KVStore. Expected: {self._key_type.__name__} keys. "
+                    f"Received: {key!r} ({type(key).__name__})."
+                )
+
+
+def check_compression(params: Any) -> None:
+    """Raise ArgumentError or ArgumentTypeError for compression parameters that MXNet 1.9.1 refuses."""
+    if not isinstance(params, dict):
+        raise ArgumentTypeError(f"Expected: compression parameters as a dict. Received: {type(params).__name__}.")
+    kind = params.get("type")
+    if kind not in COMPRESSIONS:
+        raise ArgumentError(
+            f"Unknown type for gradient compression. Expected: one of {COMPRESSIONS}. Received: {kind!r}."
+        )
+    try:
+        threshold = float(params.get("threshold", 0.5))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"Expected: a number as threshold. Received: {params['threshold']!r}.") from error
+    unknown = sorted(set(params) - {"type", "threshold"})
+    if unknown or not threshold > 0:
+        raise ArgumentError(f"Expected: a type and a threshold above 0. Received: {params!r}.")
+
+
+def duplicate_init(key: Key) -> ArgumentError:
+    """The error for a key that is initialized again, or with several values."""
+    return ArgumentError(f"Expected: one init of each key, with one value. Received: duplicate init of key {key!r}.")
+
+
+def unknown_key(key: Key) -> NameLookupError:
+    """The error for a key that was never initialized."""
+    return NameLookupError(f"Key {key!r} does not exist. Expected: a key that was initialized. Call kv.init first.")

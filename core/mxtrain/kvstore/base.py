@@ -1,5 +1,6 @@
-"""The base of stores and plug-ins (see mxtrain_kvstore)."""
+"""`mx.kvstore.base`: the base of KVStores and their registry (see mxtrain_kvstore)."""
 
-from mxtrain_kvstore import KVStoreBase, create
+from mxtrain_kvstore.base import KVStoreBase, TestStore
+from mxtrain_kvstore.factory import create
 
-__all__ = ["KVStoreBase", "create"]
+__all__ = ["KVStoreBase", "TestStore", "create"]

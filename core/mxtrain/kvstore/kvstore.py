@@ -1,5 +1,5 @@
-"""The store (see mxtrain_kvstore)."""
+"""`mx.kvstore.kvstore`: the built-in KVStores (see mxtrain_kvstore)."""
 
-from mxtrain_kvstore import KVStore, create
+from mxtrain_kvstore import KVStore, KVStoreBase, create
 
-__all__ = ["KVStore", "create"]
+__all__ = ["KVStore", "KVStoreBase", "create"]

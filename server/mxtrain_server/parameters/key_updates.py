@@ -11,10 +11,10 @@ import numpy as np
 from mxtrain.context import cpu
 from mxtrain.ndarray import from_backend
 from mxtrain.optimizer import get_updater
+from mxtrain_kvstore.sums import sum_into
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.slab_updates import flat_arrays
-from mxtrain_server.parameters.sums import sum_into
 from mxtrain_server.parameters.updates import Updates
 
 

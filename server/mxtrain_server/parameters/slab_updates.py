@@ -11,9 +11,9 @@ import numpy as np
 from mxtrain.context import cpu
 from mxtrain.ndarray import NDArray, from_backend
 from mxtrain.optimizer.kernel_optimizer import KernelOptimizer
+from mxtrain_kvstore.sums import CHUNK, chunks, sum_into
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.segment import Segment
-from mxtrain_server.parameters.sums import CHUNK, chunks, sum_into
 from mxtrain_server.parameters.updates import Updates
 
 

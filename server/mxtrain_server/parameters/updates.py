@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mxtrain_kvstore.sums import sum_into
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.segment import Segment
-from mxtrain_server.parameters.sums import sum_into
 
 
 class Updates(ABC):

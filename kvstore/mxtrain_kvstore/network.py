@@ -1,0 +1,70 @@
+"""Addresses: which one this node is reached at, and whether it stays on this host."""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import socket
+import struct
+
+from mxtrain.base import MXNetError
+from mxtrain_kvstore.settings import ClusterSettings
+
+_SIOCGIFADDR = 0x8915
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address stands for this host alone. Raises MXNetError for a name nobody knows."""
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses(host))
+
+
+def addresses(host: str) -> list[str]:
+    """The IP addresses of a host."""
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)]
+    except OSError as error:
+        raise MXNetError(f"Expected: the name or address of a host. Received: {host!r}: {error}.") from error
+
+
+def node_host(settings: ClusterSettings) -> str:
+    """The address at which others reach this node: as set, or of the interface that is set or faces the scheduler."""
+    if settings.node_host:
+        return settings.node_host
+    if settings.interface:
+        return interface_address(settings.interface)
+    scheduler = settings.scheduler_host or "127.0.0.1"
+    if is_loopback(scheduler):
+        return "127.0.0.1"
+    return _facing(scheduler)
+
+
+def _facing(host: str) -> str:
+    """This host's address on the way to another; nothing is sent."""
+    family, _, _, _, address = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(address)
+        except OSError as error:
+            raise MXNetError(f"Expected: a way to the scheduler at {host}. Received: {error}.") from error
+        return str(probe.getsockname()[0])
+
+
+def interface_address(name: str) -> str:
+    """The IPv4 address of a network interface, such as "eth0". Raises MXNetError where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        request = struct.pack("256s", name.encode()[:15])
+        try:
+            answer = fcntl.ioctl(probe.fileno(), _SIOCGIFADDR, request)
+        except OSError as error:
+            known = ", ".join(known for _, known in socket.if_nameindex())
+            raise MXNetError(f"Expected: one of the interfaces {known}. Received: {name!r}: {error}.") from error
+    return socket.inet_ntoa(answer[20:24])
+
+
+def require_key_beyond_loopback(host: str, cluster_key: str | None) -> None:
+    """Raise MXNetError where a port would be open to other hosts without a cluster key."""
+    if cluster_key is None and not is_loopback(host):
+        raise MXNetError(
+            f"Expected: a cluster key for a job that other hosts can reach (address {host}). Received: none. "
+            "Set MXTRAIN_CLUSTER_KEY to the same secret on every node, or use 127.0.0.1."
+        )

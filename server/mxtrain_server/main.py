@@ -1,0 +1,137 @@
+"""`serve_role`: be the scheduler or a parameter server of a job until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from mxtrain.base import ArgumentError, MXNetError
+from mxtrain_kvstore.settings import ClusterSettings, read_settings
+from mxtrain_protos import scheduler_pb2 as pb
+from mxtrain_server.parameters.server_state import ServerState
+from mxtrain_server.scheduler.scheduler_state import SchedulerRules, SchedulerState
+
+if TYPE_CHECKING:
+    from mxtrain_kvstore.transport.scheduler_client import SchedulerClient
+
+_log = logging.getLogger("mxtrain")
+
+Controller = Callable[[int, str], None]
+#: Seconds between looks at whether the job has ended.
+_POLL = 0.2
+
+
+def serve_role(role: str | None = None, controller: Controller | None = None) -> int:
+    """Be a node of the job that the environment describes until the job ends; returns the exit code.
+
+    role: "scheduler" or "server"; DMLC_ROLE by default. controller: called with (head, body) for every command that a
+    worker sends to servers. 0: the job ended in order; 1: it failed, for a reason in the log; 130: interrupted.
+    """
+    settings = read_settings({**os.environ, **({"MXTRAIN_ROLE": role} if role else {})})
+    _set_up_log(settings)
+    try:
+        settings.require_place()
+        if settings.role == "scheduler":
+            return run_scheduler(settings)
+        if settings.role == "server":
+            return run_server(settings, controller)
+        raise ArgumentError(f"Expected: role scheduler or server. Received: {settings.role}.")
+    except MXNetError as error:
+        _log.error("%s: %s", settings.role, error)
+        return 1
+    except KeyboardInterrupt:
+        _log.warning("%s: interrupted", settings.role)
+        return 130
+
+
+def run_scheduler(settings: ClusterSettings) -> int:
+    """Be the scheduler; returns the exit code."""
+    from mxtrain_server.transport.scheduler_service import serve_scheduler
+
+    rules = SchedulerRules(
+        job=settings.job,
+        num_workers=settings.num_workers or 0,
+        num_servers=settings.num_servers or 0,
+        heartbeat_interval=settings.heartbeat_interval,
+        heartbeat_timeout=settings.heartbeat_timeout,
+        join_timeout=settings.join_timeout,
+        barrier_timeout=settings.barrier_timeout,
+        end_timeout=settings.end_timeout,
+    )
+
+    async def run() -> int:
+        stop = asyncio.Event()
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # only the main thread has signals
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        return await serve_scheduler(SchedulerState(rules, time.monotonic()), settings, stop)
+
+    return asyncio.run(run())
+
+
+def run_server(settings: ClusterSettings, controller: Controller | None = None) -> int:
+    """Be a parameter server; returns the exit code."""
+    from mxtrain_kvstore.transport.scheduler_client import SchedulerClient
+    from mxtrain_server.transport.parameter_service import ParameterService
+    from mxtrain_server.transport.segment_memory import segment_memory
+
+    service = ParameterService(settings)
+    client = SchedulerClient(settings, secrets.token_hex(8), service.endpoint)
+    stop = threading.Event()
+    with _signals(stop):
+        try:
+            rank = client.register()
+            _log.info("server %d (pid %d) listens on %s", rank, os.getpid(), service.endpoint)
+            state = ServerState(rank, settings.job, segment_memory(settings), controller)
+            view = client.wait_for_view()
+            state.set_workers({node.rank: node.node for node in view.nodes if node.role == pb.ROLE_WORKER})
+            service.serve(state, lambda: client.job_has_ended or client.failure is not None or stop.is_set(), _POLL)
+            return _end_server(client, rank, interrupted=stop.is_set())
+        finally:
+            client.close()
+            service.close()
+
+
+def _end_server(client: SchedulerClient, rank: int, interrupted: bool) -> int:
+    """Say goodbye, or why the job has failed."""
+    if client.job_has_ended:
+        client.finish()
+        return 0
+    if interrupted:
+        client.fail("interrupted")
+        _log.warning("server %d: interrupted", rank)
+        return 130
+    _log.error("server %d: %s", rank, client.failure)
+    return 1
+
+
+@contextlib.contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """Let SIGINT and SIGTERM set an event."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _set_up_log(settings: ClusterSettings) -> None:
+    """Log to stderr, unless the program has set up logging itself."""
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(settings.verbose, 2)]
+    if not logging.getLogger().handlers:
+        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    _log.setLevel(level)

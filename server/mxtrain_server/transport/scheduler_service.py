@@ -1,0 +1,178 @@
+"""The scheduler's gRPC service: streams of nodes around `SchedulerState`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from mxtrain.base import MXNetError
+from mxtrain_kvstore.network import require_key_beyond_loopback
+from mxtrain_kvstore.settings import ClusterSettings
+from mxtrain_kvstore.transport.tls import server_credentials
+from mxtrain_protos import scheduler_pb2 as pb
+from mxtrain_server.scheduler.scheduler_state import Action, Close, Log, SchedulerState, Send, Stop
+
+_log = logging.getLogger("mxtrain.scheduler")
+
+#: Seconds between looks at deadlines.
+_TICK = 0.25
+#: Most bytes of one message.
+_MAX_MESSAGE = 1 << 20
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # else a second scheduler could take the same port unnoticed
+    ("grpc.max_receive_message_length", _MAX_MESSAGE),
+)
+
+
+class SchedulerService:
+    """Carries events to the state and its actions to the nodes."""
+
+    def __init__(self, state: SchedulerState) -> None:
+        self.state = state
+        self.dropped = 0
+        self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._queues: dict[str, asyncio.Queue[pb.SchedulerMessage | None]] = {}
+
+    # ---------------------------------------------------------------- actions
+
+    def carry_out(self, actions: list[Action]) -> None:
+        """Do what the state says."""
+        for action in actions:
+            if isinstance(action, Send) and action.node in self._queues:
+                self._queues[action.node].put_nowait(action.message)
+            elif isinstance(action, Close) and action.node in self._queues:
+                self._queues[action.node].put_nowait(None)
+            elif isinstance(action, Log):
+                _log.log(logging.ERROR if action.problem else logging.INFO, "scheduler: %s", action.text)
+            elif isinstance(action, Stop) and not self.code.done():
+                self.code.set_result(action.code)
+
+    async def tick(self) -> None:
+        """Let the state look at the clock, for ever."""
+        while True:
+            await asyncio.sleep(_TICK)
+            self.carry_out(self.state.tick(time.monotonic()))
+
+    # ---------------------------------------------------------------- calls
+
+    async def attend(
+        self, requests: AsyncIterator[pb.NodeMessage | None], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[pb.SchedulerMessage]:
+        """One node's stream."""
+        first = await anext(aiter(requests), None)
+        if first is None or not first.HasField("register"):
+            self.dropped += 1
+            return
+        node = first.register.node
+        if node in self._queues:
+            self.dropped += 1
+            return
+        answers = self._queues[node] = asyncio.Queue()
+        reader = asyncio.create_task(self._read(node, requests))
+        try:
+            self.carry_out(self.state.register(first.register, time.monotonic()))
+            while (answer := await answers.get()) is not None:
+                yield answer
+        finally:
+            reader.cancel()
+            del self._queues[node]
+            self.carry_out(self.state.disconnected(node, time.monotonic()))
+
+    async def _read(self, node: str, requests: AsyncIterator[pb.NodeMessage | None]) -> None:
+        """Take a node's messages until its stream ends, then end our side of it."""
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.CancelledError):
+            async for message in requests:
+                self.carry_out(self._take(node, message, time.monotonic()))
+        if node in self._queues:
+            self._queues[node].put_nowait(None)
+
+    def _take(self, node: str, message: pb.NodeMessage | None, now: float) -> list[Action]:
+        kind = None if message is None else message.WhichOneof("body")
+        if message is None or kind in (None, "register"):
+            self.dropped += 1
+            return []
+        if kind == "heartbeat":
+            return self.state.heartbeat(node, now)
+        if kind == "enter_barrier":
+            return self.state.enter_barrier(node, message.enter_barrier.number, now)
+        if kind == "finish":
+            return self.state.finish(node, now)
+        return self.state.fail(node, message.fail.reason, now)
+
+    async def status(self, request: pb.StatusRequest | None, context: grpc.aio.ServicerContext) -> pb.StatusReply:
+        """What the job looks like."""
+        reply = self.state.status(time.monotonic())
+        reply.dropped_messages = self.dropped
+        return reply
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """The service as gRPC wants it; messages that cannot be decoded arrive as None instead of ending a stream."""
+        attend = grpc.stream_stream_rpc_method_handler(
+            self.attend, _decoder(pb.NodeMessage), pb.SchedulerMessage.SerializeToString
+        )
+        status = grpc.unary_unary_rpc_method_handler(
+            self.status, _decoder(pb.StatusRequest), pb.StatusReply.SerializeToString
+        )
+        name = pb.DESCRIPTOR.services_by_name["Scheduler"].full_name
+        return grpc.method_handlers_generic_handler(name, {"Attend": attend, "Status": status})
+
+
+def _decoder(kind: type) -> object:
+    def decode(data: bytes) -> object:
+        try:
+            return kind.FromString(data)
+        except DecodeError:
+            return None
+
+    return decode
+
+
+async def serve_scheduler(state: SchedulerState, settings: ClusterSettings, stop: asyncio.Event) -> int:
+    """Run the scheduler until its job ends, or `stop` is set; returns the exit code.
+
+    Raises MXNetError where the port cannot be had.
+    """
+    service = SchedulerService(state)
+    server = grpc.aio.server(options=_OPTIONS)
+    server.add_generic_rpc_handlers((service.handlers(),))
+    _bind(server, settings)
+    await server.start()
+    ticking = asyncio.create_task(service.tick())
+    interruption = asyncio.create_task(stop.wait())
+    await asyncio.wait({service.code, interruption}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        service.carry_out(state.interrupt(time.monotonic()))
+    await server.stop(grace=1.0)
+    for task in (ticking, interruption):
+        task.cancel()
+    return await service.code
+
+
+def _bind(server: grpc.aio.Server, settings: ClusterSettings) -> int:
+    """Listen on the scheduler's address; returns the port."""
+    address, key = settings.scheduler_address, settings.cluster_key
+    require_key_beyond_loopback(settings.scheduler_host or "", key)
+    try:
+        if key is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, server_credentials(key))
+    except RuntimeError as error:
+        raise _cannot_listen(settings) from error
+    if port == 0:
+        raise _cannot_listen(settings)
+    return port
+
+
+def _cannot_listen(settings: ClusterSettings) -> MXNetError:
+    return MXNetError(
+        f"The scheduler cannot listen on {settings.scheduler_address}: port {settings.scheduler_port} may be in use by "
+        "another process, or the address be another host's. End that process, or set another DMLC_PS_ROOT_PORT (or "
+        "DMLC_PS_ROOT_URI) on all nodes."
+    )
