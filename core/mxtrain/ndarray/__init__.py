@@ -2,21 +2,39 @@
 
 from mxtrain.ndarray import arithmetic, indexing, methods, random  # the first three install NDArray's methods
 from mxtrain.ndarray.array_type import NDArray, from_backend
-from mxtrain.ndarray.creation import (
-    arange,
-    array,
+from mxtrain.ndarray.assembly import (
     concatenate,
-    empty,
-    eye,
-    from_numpy,
-    full,
-    linspace,
+    from_dlpack,
+    histogram,
     moveaxis,
-    ones,
-    zeros,
+    onehot_encode,
+    split_v2,
 )
+from mxtrain.ndarray.assembly import to_dlpack as to_dlpack_for_read
+from mxtrain.ndarray.assembly import to_dlpack as to_dlpack_for_write
+from mxtrain.ndarray.creation import arange, array, empty, eye, from_numpy, full, linspace, ones, zeros
 from mxtrain.ndarray.deferred import settle_all as _settle_all
 from mxtrain.ndarray.operators import functions as _functions
+from mxtrain.ndarray.pairwise import (
+    add,
+    divide,
+    equal,
+    greater,
+    greater_equal,
+    lesser,
+    lesser_equal,
+    logical_and,
+    logical_or,
+    logical_xor,
+    maximum,
+    minimum,
+    modulo,
+    multiply,
+    not_equal,
+    power,
+    subtract,
+    true_divide,
+)
 from mxtrain.ops.namespaces import populate as _populate
 
 
@@ -38,17 +56,42 @@ _populate(__name__, _functions)
 
 __all__ = [
     "NDArray",
+    "add",
     "arange",
     "array",
     "concatenate",
+    "divide",
     "empty",
+    "equal",
     "eye",
     "from_backend",
+    "from_dlpack",
     "from_numpy",
     "full",
+    "greater",
+    "greater_equal",
+    "histogram",
+    "lesser",
+    "lesser_equal",
     "linspace",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "modulo",
     "moveaxis",
+    "multiply",
+    "not_equal",
+    "onehot_encode",
     "ones",
+    "power",
+    "random",
+    "split_v2",
+    "subtract",
+    "to_dlpack_for_read",
+    "to_dlpack_for_write",
+    "true_divide",
     "waitall",
     "zeros",
 ]

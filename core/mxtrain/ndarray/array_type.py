@@ -11,6 +11,7 @@ from mxtrain.context import Context, current_context
 from mxtrain.device import to_numpy
 from mxtrain.dtypes import as_dtype
 from mxtrain.ndarray import deferred, recording
+from mxtrain.ops import find
 
 
 def _binary(self: "NDArray", other: Any) -> "NDArray":
@@ -49,9 +50,11 @@ class NDArray:
         def __getattr__(self, name: str) -> Any: ...
         def __getitem__(self, key: Any) -> "NDArray": ...
         def __setitem__(self, key: Any, value: Any) -> None: ...
+
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
         __mod__ = __rmod__ = __pow__ = __rpow__ = __lt__ = __le__ = __gt__ = __ge__ = _binary
         __iadd__ = __isub__ = __imul__ = __itruediv__ = __imod__ = _binary
+
         def __neg__(self) -> "NDArray": ...
 
     else:
@@ -180,7 +183,7 @@ class NDArray:
         return self._copy()  # type: ignore[no-any-return]
 
     def copyto(self, other: "NDArray | Context") -> "NDArray":
-        """Copy the values into another array of the same shape, or into a new array on a context; returns the target."""
+        """Copy the values into another array of the same shape, or a new one on a context; returns the target."""
         if isinstance(other, Context):
             return self._copy_to_context(other)
         if not isinstance(other, NDArray):
@@ -191,9 +194,12 @@ class NDArray:
         return other
 
     def _copy_to_context(self, ctx: Context) -> "NDArray":
-        if ctx is self._ctx or self._entry is None or not recording.mode.recording:
-            return wrap(transfer(self._data, self._ctx, ctx), ctx) if ctx is not self._ctx else self.copy()
-        return self._copy_across(ctx=str(ctx))  # type: ignore[no-any-return]
+        if ctx is self._ctx:
+            return self.copy()
+        moved = wrap(transfer(self._data, self._ctx, ctx), ctx)
+        if recording.mode.recording:
+            recording.tape.record(find("_copyto"), {}, (self,), (moved,), recording.mode.training, None)
+        return moved
 
     def as_in_context(self, context: Context) -> "NDArray":
         """The array on a context: itself when it is there already, else a copy."""
@@ -210,8 +216,9 @@ class NDArray:
         if source_ctx.device_typeid != 2 and self._ctx.device_typeid != 2:
             np.copyto(self._data, source, casting="unsafe")
             return
+        values = source if source_ctx is self._ctx else transfer(source, source_ctx, self._ctx)
         with self._ctx.backend.active():
-            self._data[...] = transfer(source, source_ctx, self._ctx)
+            self._data[...] = values
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = self.asnumpy()
@@ -309,9 +316,7 @@ class NDArray:
         """The same memory, outside of the recorded graph."""
         return self.view(self._data)
 
-    def backward(
-        self, out_grad: "NDArray | None" = None, retain_graph: bool = False, train_mode: bool = True
-    ) -> None:
+    def backward(self, out_grad: "NDArray | None" = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         """Compute the gradients of all variables that this array depends on.
 
         out_grad: gradient of the result by this array, same shape; ones by default.
@@ -340,13 +345,20 @@ def from_numpy_copy(values: np.ndarray, device_type: str, device_id: int) -> NDA
 
 def transfer(data: Any, source: Context, target: Context) -> Any:
     """A copy of a backend array on another context."""
-    if target.device_typeid == 2 and source.device_typeid == 2:
-        with target.backend.active():
-            return target.xp.array(data)  # cupy copies between peers
-    if source.device_typeid == 2:
-        with source.backend.active():
-            return to_numpy(data)
-    return target.backend.upload(data)
+    if source.device_typeid != 2:
+        return target.backend.upload(data)
+    if target.device_typeid == 2:
+        return target.backend.copy_from(source.backend, data)
+    with source.backend.active():
+        return to_numpy(data)
+
+
+def contiguous_copy(data: Any, ctx: Context) -> Any:
+    """A C-contiguous copy of a backend array on its own context."""
+    if ctx.device_typeid != 2:
+        return data.copy(order="C")
+    with ctx.backend.active():
+        return data.copy(order="C")
 
 
 def require_same_shape(left: NDArray, right: NDArray) -> None:

@@ -1,20 +1,37 @@
 """Functions that make NDArrays."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentTypeError
+from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.context import Context, current_context
-from mxtrain.dtypes import as_dtype
+from mxtrain.dtypes import FLOATING, as_dtype
 from mxtrain.ndarray.array_type import NDArray, wrap
-from mxtrain.ops.shapes import normalize_axis
 
 
 def as_shape(shape: Any) -> tuple[int, ...]:
-    """A shape from an integer or a sequence of them."""
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
+    """A shape from an integer or a sequence of them. Raises ArgumentError for anything else, and negative sizes."""
+    try:
+        sizes = (shape.__index__(),) if isinstance(shape, (int, np.integer)) else tuple(n.__index__() for n in shape)
+    except (TypeError, AttributeError):
+        raise ArgumentError(f"Expected: an integer or a tuple of integers as shape. Received: {shape!r}.") from None
+    if any(size < 0 for size in sizes):
+        raise ArgumentError(f"Expected: sizes >= 0. Received: shape={sizes}.")
+    return sizes
+
+
+def as_numbers(source: Any) -> np.ndarray:
+    """A NumPy array of numbers from an array, nested lists or a number. Raises ArgumentTypeError for anything else."""
+    try:
+        if isinstance(source, (list, tuple)) and any(isinstance(part, NDArray) for part in source):
+            source = [part.asnumpy() if isinstance(part, NDArray) else part for part in source]
+        values = np.asarray(source)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(f"Expected: an array or nested lists of numbers. Received: {error}.") from error
+    if values.dtype.kind not in "biuf" and values.dtype not in FLOATING:
+        raise ArgumentTypeError(f"Expected: numbers. Received: {type(source).__name__} of {values.dtype.name}.")
+    return values
 
 
 def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
@@ -28,12 +45,7 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         values = source_array.asnumpy()
     else:
         dtype = as_dtype(dtype)
-        try:
-            values = np.asarray(source_array)
-        except (TypeError, ValueError) as error:
-            raise ArgumentTypeError(f"Expected: an array or nested lists. Received: {error}.") from error
-        if values.dtype == object:
-            raise ArgumentTypeError(f"Expected: numbers. Received: {type(source_array).__name__} of objects.")
+        values = as_numbers(source_array)
     if values.ndim == 0:
         values = values.reshape(1)
     return wrap(ctx.backend.upload(values.astype(dtype, copy=False)), ctx)
@@ -51,7 +63,9 @@ def full(shape: Any, val: float, ctx: Context | None = None, dtype: Any = None, 
     return wrap(np.full(as_shape(shape), val, as_dtype(dtype)), ctx)
 
 
-def zeros(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any) -> NDArray:
+def zeros(
+    shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any
+) -> NDArray:
     """A new array of zeros; float32 by default."""
     ctx = ctx or current_context()
     if ctx.device_typeid == 2:
@@ -86,6 +100,8 @@ def arange(
     """Numbers from start (inclusive) to stop (exclusive), each `repeat` times; float32 by default."""
     if stop is None:
         start, stop = 0, start
+    if step == 0:
+        raise ArgumentError(f"Expected: a step other than 0. Received: start={start}, stop={stop}, step={step}.")
     return array(np.repeat(np.arange(start, stop, step), repeat), ctx, dtype or np.float32)
 
 
@@ -99,26 +115,6 @@ def linspace(
 def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
     """An (N, M) array with ones on the k-th diagonal; M = N by default."""
     return array(np.eye(N, M or N, k), ctx, dtype or np.float32)
-
-
-def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
-    """Arrays of one context joined along an axis."""
-    if len(arrays) == 1 and not always_copy:
-        return arrays[0]
-    first = arrays[0]
-    parts = [a.as_in_context(first.context)._data for a in arrays]
-    return wrap(first.context.xp.concatenate(parts, axis=axis), first.context)
-
-
-def moveaxis(tensor: NDArray, source: Any, destination: Any) -> NDArray:
-    """A copy with axes moved to new positions."""
-    sources = [normalize_axis(int(axis), tensor.ndim) for axis in np.atleast_1d(source)]
-    targets = [normalize_axis(int(axis), tensor.ndim) for axis in np.atleast_1d(destination)]
-    axes = [axis for axis in range(tensor.ndim) if axis not in sources]
-    for target, origin in sorted(zip(targets, sources, strict=True)):
-        axes.insert(target, origin)
-    moved: NDArray = tensor.transpose(axes=tuple(axes))
-    return moved
 
 
 def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:

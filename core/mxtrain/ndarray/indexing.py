@@ -1,20 +1,21 @@
 """`a[key]` and `a[key] = value` on NDArrays; importing this module installs them.
 
 As in MXNet 1.9.1: a basic key (integers, slices, None, ...) that selects one contiguous stretch of memory gives a view,
-any other key a copy; and a result without axes has the shape (1,).
+any other key a copy; and a result without axes has the shape (1,). Boolean arrays select as in NumPy, which MXNet
+refuses or misreads.
 """
 
 from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentTypeError, IndexRangeError, MXNetError
+from mxtrain.base import ArgumentError, IndexRangeError, MXNetError
 from mxtrain.context import Context
 from mxtrain.device import to_numpy
 from mxtrain.ndarray import recording
 from mxtrain.ndarray.array_type import NDArray, transfer, wrap
-from mxtrain.ndarray.invoke import invoke
-from mxtrain.ops import find
+from mxtrain.ndarray.creation import as_numbers
+from mxtrain.ndarray.operators import functions
 
 _BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
 
@@ -23,20 +24,25 @@ def get_item(self: NDArray, key: Any) -> NDArray:
     """The part of the array that `key` selects. Raises IndexRangeError for an index outside its axis."""
     basic = _is_basic(key)
     if recording.mode.recording and self._entry is not None:
-        return _recorded(self, key, basic)
+        return _recorded_box(self, key) if basic else _recorded_pick(self, key)
     data = self._data
-    native = key if basic else _native_key(key, self._ctx)
     try:
-        part = data[native]
-    except IndexError as error:
-        raise _range_error(self, key, error) from None
-    if not isinstance(part, np.ndarray) and not hasattr(part, "flags"):
-        part = data[native if isinstance(native, tuple) else (native,)][None] if not basic else _one(data, native)
-    elif part.ndim == 0:
-        part = part.reshape(1)
-    if basic and part.flags.c_contiguous and part.base is not None:
-        return self.view(part)
-    return wrap(part.copy(order="C"), self._ctx)
+        if basic:
+            part = data[key]
+            if isinstance(part, np.generic):  # NumPy gives an element of its own for a full integer key
+                part = data[(*key, ...) if isinstance(key, tuple) else (key, ...)]
+            if part.ndim == 0:
+                part = part.reshape(1)
+            return self.view(part) if part.flags.c_contiguous else wrap(part.copy(order="C"), self._ctx)
+        picked = self._ctx.xp.atleast_1d(data[_native_key(key, self._ctx)])
+    except (IndexError, ValueError, TypeError) as error:
+        raise _key_error(self, key, error) from None
+    return wrap(picked.copy(order="C") if not picked.flags.c_contiguous or _shares(picked, data) else picked, self._ctx)
+
+
+def _shares(part: Any, data: Any) -> bool:
+    """Whether an advanced key gave a view after all, as a tuple of slices and an empty list does."""
+    return part.base is not None and part.base is data
 
 
 def set_item(self: NDArray, key: Any, value: Any) -> None:
@@ -46,41 +52,32 @@ def set_item(self: NDArray, key: Any, value: Any) -> None:
             "Expected: no assignment to a recorded array. Received: a[...] = value. Inplace operations are not "
             "supported when recording with autograd."
         )
-    data = self._data
-    native = key if _is_basic(key) else _native_key(key, self._ctx)
     values = _native_value(value, self._ctx)
     try:
-        _assign(self, data, native, values)
-    except IndexError as error:
-        raise _range_error(self, key, error) from None
+        native = key if _is_basic(key) else _native_key(key, self._ctx)
+        if self._ctx.device_typeid == 2:
+            with self._ctx.backend.active():
+                _assign(self._data, native, values)
+        else:
+            _assign(self._data, native, values)
+    except (IndexError, TypeError) as error:
+        raise _key_error(self, key, error) from None
     except ValueError as error:
-        raise MXNetError(f"Expected: a value that fits a[{key!r}], a.shape={self.shape}. Received: {error}.") from None
+        raise ArgumentError(f"Expected: a value that fits a[{key!r}] of {self.shape}. Received: {error}.") from None
 
 
-def _assign(self: NDArray, data: Any, key: Any, values: Any) -> None:
-    target_rank = data[key].ndim if hasattr(data[key], "ndim") else 0
-    if hasattr(values, "ndim") and values.ndim > target_rank:
-        values = _drop_leading_axes(values, target_rank)
-    if self._ctx.device_typeid == 2:
-        with self._ctx.backend.active():
-            data[key] = values
-    else:
-        data[key] = values
+@np.errstate(all="ignore")  # numbers that the element type cannot hold are converted as C does
+def _assign(data: Any, key: Any, values: Any) -> None:
+    if getattr(values, "ndim", 0):
+        values = _without_leading_ones(values, np.ndim(data[key]))
+    data[key] = values
 
 
-def _drop_leading_axes(values: Any, rank: int) -> Any:
+def _without_leading_ones(values: Any, rank: int) -> Any:
     """MXNet lets a value have leading axes of size 1 that the selection lacks."""
     while values.ndim > rank and values.shape[0] == 1:
         values = values[0]
     return values
-
-
-def _one(data: Any, key: Any) -> Any:
-    """A view of shape (1,) of the element that a full integer key selects."""
-    key = key if isinstance(key, tuple) else (key,)
-    *front, last = key
-    last = int(last) % data.shape[-1]
-    return data[(*front, slice(last, last + 1))]
 
 
 def _is_basic(key: Any) -> bool:
@@ -97,14 +94,16 @@ def _native_key(key: Any, ctx: Context) -> Any:
 
 def _native_part(part: Any, ctx: Context) -> Any:
     """One part of an advanced key as the backend takes it: MXNet's index arrays may be floating."""
-    if isinstance(part, _BASIC) and not isinstance(part, bool):
+    if isinstance(part, bool):
+        return int(part)
+    if isinstance(part, _BASIC):
         return part
     if isinstance(part, NDArray):
         array = part._data if part._ctx is ctx else transfer(part._data, part._ctx, ctx)
-    elif isinstance(part, (np.ndarray, list, tuple, range, bool)):
-        array = ctx.xp.asarray(np.asarray(part if not isinstance(part, range) else list(part)))
+    elif isinstance(part, (np.ndarray, list, tuple, range)):
+        array = ctx.xp.asarray(as_numbers(part if not isinstance(part, range) else list(part)))
     else:
-        raise ArgumentTypeError(
+        raise ArgumentError(
             f"Expected: an index of integers, slices, None, ..., lists or arrays. Received: {type(part).__name__}."
         )
     return array if array.dtype == np.bool_ or array.dtype.kind in "iu" else array.astype(np.int64)
@@ -115,29 +114,58 @@ def _native_value(value: Any, ctx: Context) -> Any:
         return value._data if value._ctx is ctx else transfer(value._data, value._ctx, ctx)
     if isinstance(value, (int, float, np.number, np.bool_)):
         return value
+    return ctx.xp.asarray(as_numbers(value))
+
+
+def _key_error(self: NDArray, key: Any, error: Exception) -> MXNetError:
+    if isinstance(error, MXNetError):
+        return error
+    kind = IndexRangeError if isinstance(error, IndexError) else ArgumentError
+    return kind(f"Expected: an index that fits shape {self.shape}. Received: {key!r} ({error}).")
+
+
+# ---------------------------------------------------------------- while recording: through operators
+
+
+def _recorded_box(self: NDArray, key: Any) -> NDArray:
+    """The box that a basic key selects."""
+    parts = key if isinstance(key, tuple) else (key,)
+    # a stand-in of no size tells the shape of the result
+    stand_in = np.broadcast_to(np.False_, self.shape)
     try:
-        return ctx.xp.asarray(np.asarray(value))
-    except (TypeError, ValueError) as error:
-        raise ArgumentTypeError(f"Expected: an array or a number. Received: {type(value).__name__}.") from error
+        shape = stand_in[key].shape or (1,)
+    except (IndexError, ValueError, TypeError) as error:
+        raise _key_error(self, key, error) from None
+    if 0 in shape:
+        return wrap(self._ctx.xp.empty(shape, self._data.dtype), self._ctx)
+    begin, end, step = zip(*_triples(parts, self.ndim), strict=True)
+    box = functions.slice(self, begin=begin, end=end, step=step)
+    selected: NDArray = functions.Reshape(box, shape=shape)
+    return selected
 
 
-def _range_error(self: NDArray, key: Any, error: Exception) -> IndexRangeError:
-    return IndexRangeError(f"Expected: an index within shape {self.shape}. Received: {key!r} ({error}).")
+def _triples(parts: tuple[Any, ...], ndim: int) -> list[tuple[int | None, int | None, int | None]]:
+    """(begin, end, step) of each axis for a basic key."""
+    indices = [part for part in parts if part is not None]
+    if Ellipsis in indices:
+        at = indices.index(Ellipsis)
+        indices[at : at + 1] = [slice(None)] * (ndim - len(indices) + 1)
+    indices += [slice(None)] * (ndim - len(indices))
+    return [
+        (part.start, part.stop, part.step) if isinstance(part, slice) else (int(part), int(part) + 1 or None, None)
+        for part in indices
+    ]
 
 
-def _recorded(self: NDArray, key: Any, basic: bool) -> NDArray:
-    """The selection through operators, so that its gradient is known."""
-    shape = self.shape
+def _recorded_pick(self: NDArray, key: Any) -> NDArray:
+    """The elements that an advanced key selects, taken from the flattened array."""
+    positions = np.arange(self.size, dtype=np.int64).reshape(self.shape)
     try:
-        positions = np.arange(self.size, dtype=np.int64).reshape(shape)[
-            key if basic else _host_key(_native_key(key, self._ctx))
-        ]
-    except IndexError as error:
-        raise _range_error(self, key, error) from None
-    positions = np.ascontiguousarray(np.atleast_1d(positions))
-    flat = invoke(find("Reshape"), (self,), find("Reshape").parse({"shape": (-1,)}))
-    index = wrap(self._ctx.backend.upload(positions), self._ctx)
-    picked: NDArray = invoke(find("take"), (flat, index), find("take").parse({}))
+        wanted = np.atleast_1d(positions[_host_key(_native_key(key, self._ctx))])
+    except (IndexError, ValueError, TypeError) as error:
+        raise _key_error(self, key, error) from None
+    index = wrap(self._ctx.backend.upload(np.ascontiguousarray(wanted)), self._ctx)
+    picked: NDArray = functions.take(functions.Reshape(self, shape=(-1,)), index)
     return picked
 
 

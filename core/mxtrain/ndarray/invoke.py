@@ -8,7 +8,7 @@ import numpy as np
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context, current_context
 from mxtrain.ndarray import recording
-from mxtrain.ndarray.array_type import NDArray, wrap
+from mxtrain.ndarray.array_type import NDArray, contiguous_copy, wrap
 from mxtrain.ops.operator import Operator
 from mxtrain.ops.parameters import Params
 
@@ -25,7 +25,8 @@ def invoke(op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out:
     arrays = [x._data for x in inputs]
     ctx = inputs[0]._ctx if inputs else current_context()
     for x in inputs:
-        if x._ctx is not ctx:
+        # CPU contexts share their memory, and as in MXNet their arrays may meet
+        if x._ctx is not ctx and (x._ctx.device_typeid == 2 or ctx.device_typeid == 2):
             raise _mixed_contexts(op, inputs)
     if out is not None:
         return _invoke_into(op, inputs, arrays, params, ctx, out)
@@ -98,7 +99,7 @@ def _finish(
 def _own(op: Operator, result: Any, ctx: Context) -> NDArray:
     """A result as an NDArray that owns contiguous memory."""
     if op.view or not result.flags.c_contiguous:
-        return wrap(result.copy(order="C"), ctx)
+        return wrap(contiguous_copy(result, ctx), ctx)
     return wrap(result, ctx)
 
 
@@ -130,7 +131,7 @@ def _invoke_into(
 
 
 def _can_take(op: Operator, target: NDArray, arrays: list[Any], params: dict[str, Any], ctx: Context) -> bool:
-    """Whether forward may write its result straight into a target: nothing can fail half-way, or read what is written."""
+    """Whether forward may write its result straight into a target: nothing fails half-way, or reads what is written."""
     data = target._data
     if target._ctx is not ctx or not op.single_output:
         return False

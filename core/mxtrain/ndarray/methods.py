@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.ndarray.array_type import NDArray
+from mxtrain.ndarray.assembly import split_v2, to_dlpack
 from mxtrain.ndarray.operators import functions
 from mxtrain.ops import exists
 from mxtrain.ops.method_names import OPERATOR_METHODS
 from mxtrain.ops.reshape import target_shape
-
-_PRIVATE_METHODS = ("_copy", "_copy_across")
+from mxtrain.ops.shapes import normalize_axis
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -39,19 +40,109 @@ def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> Any:
     """
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    shape = tuple(shape or kwargs.pop("shape"))
+    elif not shape:
+        shape = kwargs.pop("shape", None)
+        if shape is None:
+            raise ArgumentTypeError("NDArray.reshape: expected a shape. Received: none.")
     reverse = kwargs.pop("reverse", False)
+    if kwargs:
+        raise ArgumentTypeError(f"NDArray.reshape: expected shape and reverse. Received: {sorted(kwargs)}.")
     if self._entry is not None:
         return functions.Reshape(self, shape=shape, reverse=reverse)
-    return self.view(self._data.reshape(target_shape(self.shape, shape, reverse)))
+    codes = (shape,) if isinstance(shape, int) else tuple(shape) or (1,)
+    return self.view(self._data.reshape(target_shape(self.shape, codes, reverse)))
+
+
+def _in_place_if(inplace: bool, self: NDArray, result_shape: tuple[int, ...], function: Any, **params: Any) -> NDArray:
+    """A view of another shape where asked for, else the operator's copy."""
+    if inplace and self._entry is None:
+        return self.view(self._data.reshape(result_shape))
+    copied: NDArray = function(self, **params)
+    return copied
+
+
+def expand_dims(self: NDArray, axis: int, inplace: bool = False) -> NDArray:
+    """The array with a new axis of size 1 at position `axis`. inplace: a view of the same memory."""
+    at = normalize_axis(axis, self.ndim + 1)
+    shape = (*self.shape[:at], 1, *self.shape[at:])
+    return _in_place_if(inplace, self, shape, functions.expand_dims, axis=axis)
+
+
+def squeeze(self: NDArray, axis: Any = None, inplace: bool = False) -> NDArray:
+    """The array without axes of size 1: all of them, or those in `axis`. inplace: a view of the same memory."""
+    squeezed: NDArray = functions.squeeze(self, axis=axis)
+    return self.view(self._data.reshape(squeezed.shape)) if inplace and self._entry is None else squeezed
+
+
+def flatten(self: NDArray, inplace: bool = False) -> NDArray:
+    """All axes but the first merged into one. inplace: a view of the same memory."""
+    rest = self.size // max(self.shape[0], 1)
+    return _in_place_if(inplace, self, (self.shape[0], rest), functions.flatten)
+
+
+def broadcast_to(self: NDArray, shape: Any) -> NDArray:
+    """The array repeated to a shape, which may have more axes in front. Raises ArgumentError where it does not fit."""
+    target = (shape,) if isinstance(shape, int) else tuple(shape)
+    lead = len(target) - self.ndim
+    source = self.reshape((1,) * lead + self.shape) if lead > 0 else self
+    result: NDArray = functions.broadcast_to(source, shape=target)
+    return result
+
+
+def broadcast_like(self: NDArray, other: NDArray) -> NDArray:
+    """The array repeated to the shape of another, which may have more axes in front."""
+    return broadcast_to(self, other.shape)
+
+
+def diag(self: NDArray, k: int = 0, **kwargs: Any) -> NDArray:
+    """The k-th diagonal, or the matrix that has the array on it: see `mx.nd.diag`."""
+    result: NDArray = functions.diag(self, k=k, **kwargs)
+    return result
+
+
+def slice_assign(self: NDArray, rhs: NDArray, begin: Any, end: Any, step: Any) -> NDArray:
+    """Write rhs into the box self[begin:end:step]; returns self."""
+    written: NDArray = functions._slice_assign(self, rhs, begin=begin, end=end, step=step, out=self)
+    return written
+
+
+def slice_assign_scalar(self: NDArray, value: float, begin: Any, end: Any, step: Any) -> NDArray:
+    """Fill the box self[begin:end:step] with a number; returns self."""
+    written: NDArray = functions._slice_assign_scalar(self, scalar=value, begin=begin, end=end, step=step, out=self)
+    return written
+
+
+def tostype(self: NDArray, stype: str) -> NDArray:
+    """The array in a storage type. Raises ArgumentError for any but "default"."""
+    if stype != "default":
+        raise ArgumentError(f'Expected: the storage type "default". Received: {stype!r}.')
+    return self
+
+
+_SPECIAL_METHODS = (
+    transpose,
+    reshape,
+    expand_dims,
+    squeeze,
+    flatten,
+    broadcast_to,
+    broadcast_like,
+    diag,
+    slice_assign,
+    slice_assign_scalar,
+    split_v2,
+    tostype,
+)
 
 
 def _install() -> None:
-    for name in (*OPERATOR_METHODS, *_PRIVATE_METHODS):
+    for name in (*OPERATOR_METHODS, "_copy"):
         if exists(name):
             setattr(NDArray, name, _method(name))
-    NDArray.transpose = transpose  # type: ignore[method-assign]
-    NDArray.reshape = reshape  # type: ignore[method-assign]
+    for function in _SPECIAL_METHODS:
+        setattr(NDArray, function.__name__, function)
+    setattr(NDArray, "to_dlpack_for_read", to_dlpack)
+    setattr(NDArray, "to_dlpack_for_write", to_dlpack)
 
 
 _install()

@@ -23,6 +23,24 @@ class Copy:
         return gy
 
 
+@operator("_identity_with_attr_like_rhs", cases=[Case(lhs=(2, 3), rhs=(2, 3))])
+class IdentityWithAttrLikeRhs:
+    """A copy of lhs; tells inference that rhs has its shape and dtype. Output: the same."""
+
+    infer_shape = shapes.same
+    inplace = (0,)
+
+    def forward(xp, lhs, rhs, *, out=None):
+        if out is None:
+            return lhs.copy()
+        if out is not lhs:
+            out[...] = lhs
+        return out
+
+    def gradient(F, gy, y, lhs, rhs):
+        return gy, None
+
+
 @operator("BlockGrad", "stop_gradient", cases=[Case(data=(2, 3))])
 class BlockGrad:
     """A copy through which no gradient flows. data: any shape and dtype. Output: the same."""
@@ -78,3 +96,19 @@ class CastLike:
 
     def gradient(F, gy, y, data, like):
         return F._cast_like(gy, data), None
+
+
+@operator("_copyto", "_CrossDeviceCopy", cases=[Case(data=(2, 3))])
+class CopyTo:
+    """A copy that may lie on another device; in a graph, where all values share one, a plain copy.
+
+    data: any shape and dtype. Output: the same.
+    """
+
+    infer_shape = shapes.same
+
+    def forward(xp, data):
+        return data.copy()
+
+    def gradient(F, gy, y, data):
+        return gy.as_in_context(data.context) if hasattr(data, "as_in_context") else F._copy(gy)

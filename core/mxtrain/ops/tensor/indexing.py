@@ -263,6 +263,8 @@ class Where:
     """
 
     def infer_shape(ins, outs, p):
+        if not shapes.is_known(ins[0]):  # as in MXNet, which then does not know whether rows or elements are chosen
+            return ins, outs
         shape = shapes.unify_all([*ins[1:], *outs])
         return [ins[0], shape, shape], [shape]
 

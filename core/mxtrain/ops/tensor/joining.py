@@ -140,17 +140,11 @@ class SliceChannel:
         return [f"output{i}" for i in range(p.num_outputs)]
 
     def infer_shape(ins, outs, p):
-        if ins[0] is not None:
-            part = _part_shape(ins[0], p)
-            return ins, [shapes.unify(part, out) for out in outs]
-        part = shapes.unify_all(outs)
+        known = [] if ins[0] is None else [_part_shape(ins[0], p)]
+        part = shapes.unify_all([*known, *outs])
         if part is None:
             return ins, outs
-        axis = shapes.normalize_axis(p.axis, len(part) + p.squeeze_axis)
-        if p.squeeze_axis:
-            return [(*part[:axis], p.num_outputs, *part[axis:])], [part] * len(outs)
-        size = part[axis] if part[axis] == -1 else part[axis] * p.num_outputs
-        return [_with_size(part, axis, size)], [part] * len(outs)
+        return [shapes.unify(ins[0], _whole_shape(part, p))], [part] * len(outs)
 
     def forward(xp, data, *, num_outputs: int, axis: int = 1, squeeze_axis: bool = False):
         axis = shapes.normalize_axis(axis, data.ndim)
@@ -169,6 +163,14 @@ def require_divisible(shape: tuple[int, ...], axis: int, count: int, squeeze_axi
         raise ArgumentError(f"Expected: a number of parts that divides axis {axis} of {shape}. Received: {count}.")
     if squeeze_axis and size != count:
         raise ArgumentError(f"Expected: {size} parts, to squeeze axis {axis} of {shape}. Received: {count}.")
+
+
+def _whole_shape(part: tuple[int, ...], p: Any) -> tuple[int, ...]:
+    """The shape of which `part` is one of the equal parts."""
+    axis = shapes.normalize_axis(p.axis, len(part) + p.squeeze_axis)
+    if p.squeeze_axis:
+        return (*part[:axis], p.num_outputs, *part[axis:])
+    return _with_size(part, axis, part[axis] if part[axis] == -1 else part[axis] * p.num_outputs)
 
 
 def _part_shape(shape: tuple[int, ...], p: Any) -> tuple[int, ...]:
