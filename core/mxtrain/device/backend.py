@@ -39,6 +39,13 @@ class Backend:
         """A backend array on this device with the values of `array`; a new owner of its memory."""
         return np.array(array, order="C", copy=True)
 
+    def copy_from(self, source: "Backend", array: Any) -> Any:
+        """A copy on this device of a backend array of another one."""
+        if isinstance(array, np.ndarray):
+            return self.upload(array)
+        with source.active():
+            return to_numpy(array)
+
 
 class GpuBackend(Backend):
     """A CUDA device through CuPy."""
@@ -67,12 +74,14 @@ class GpuBackend(Backend):
         with self._device:
             return self.xp.array(array, order="C")
 
-    def copy_from(self, source: "GpuBackend", array: Any) -> Any:
-        """A copy on this device of an array of another GPU.
+    def copy_from(self, source: Backend, array: Any) -> Any:
+        """A copy on this device of a backend array of another one.
 
-        The copy runs on this device's stream, which knows nothing of the other's: it waits for what is queued there,
-        and what is queued there later waits for it. The calling thread waits for neither.
+        Between GPUs it runs on this device's stream, which knows nothing of the other's: it waits for what is queued
+        there, and what is queued there later waits for it. The calling thread waits for neither.
         """
+        if not isinstance(source, GpuBackend):
+            return self.upload(array)
         self._wait_for(source)
         with self._device:
             copied = self.xp.array(array, order="C")
