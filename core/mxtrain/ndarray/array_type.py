@@ -1,5 +1,6 @@
 """`NDArray`: an n-dimensional array on one device."""
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -345,12 +346,7 @@ def from_numpy_copy(values: np.ndarray, device_type: str, device_id: int) -> NDA
 
 def transfer(data: Any, source: Context, target: Context) -> Any:
     """A copy of a backend array on another context."""
-    if source.device_typeid != 2:
-        return target.backend.upload(data)
-    if target.device_typeid == 2:
-        return target.backend.copy_from(source.backend, data)
-    with source.backend.active():
-        return to_numpy(data)
+    return target.backend.copy_from(source.backend, data)
 
 
 def contiguous_copy(data: Any, ctx: Context) -> Any:
@@ -359,6 +355,19 @@ def contiguous_copy(data: Any, ctx: Context) -> Any:
         return data.copy(order="C")
     with ctx.backend.active():
         return data.copy(order="C")
+
+
+def on_device(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: a function of an NDArray runs with the array's device as the current one of the thread."""
+
+    @functools.wraps(function)
+    def run(self: NDArray, *args: Any) -> Any:
+        if self._ctx.device_typeid != 2:
+            return function(self, *args)
+        with self._ctx.backend.active():
+            return function(self, *args)
+
+    return run
 
 
 def require_same_shape(left: NDArray, right: NDArray) -> None:

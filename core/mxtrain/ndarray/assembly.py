@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import ArgumentError, ArgumentTypeError
-from mxtrain.context import cpu
+from mxtrain.context import cpu, gpu
 from mxtrain.ndarray.array_type import NDArray, wrap
 from mxtrain.ndarray.creation import array
 from mxtrain.ndarray.operators import functions
 from mxtrain.ops.shapes import normalize_axis
+
+_DLPACK_CUDA = 2  # the number of CUDA devices in DLPack's DLDeviceType
 
 
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
@@ -87,10 +89,13 @@ def to_dlpack(data: NDArray) -> Any:
 def from_dlpack(dlpack: Any) -> NDArray:
     """An NDArray over the memory of a DLPack capsule or of an array that exports one."""
     source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
-    shared = np.from_dlpack(source)
+    kind, device_id = source.__dlpack_device__()
+    ctx = gpu(device_id) if kind == _DLPACK_CUDA else cpu()
+    with ctx.backend.active():
+        shared = ctx.xp.from_dlpack(source)
     if not shared.flags.c_contiguous:
         raise ArgumentError("Expected: a C-contiguous array. Received: a strided one. Copy it first.")
-    return wrap(shared, cpu())
+    return wrap(shared, ctx)
 
 
 class _Capsule:

@@ -13,13 +13,14 @@ from mxtrain.base import ArgumentError, IndexRangeError, MXNetError
 from mxtrain.context import Context
 from mxtrain.device import to_numpy
 from mxtrain.ndarray import recording
-from mxtrain.ndarray.array_type import NDArray, transfer, wrap
+from mxtrain.ndarray.array_type import NDArray, on_device, transfer, wrap
 from mxtrain.ndarray.creation import as_numbers
 from mxtrain.ndarray.operators import functions
 
 _BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
 
 
+@on_device
 def get_item(self: NDArray, key: Any) -> NDArray:
     """The part of the array that `key` selects. Raises IndexRangeError for an index outside its axis."""
     basic = _is_basic(key)
@@ -45,6 +46,7 @@ def _shares(part: Any, data: Any) -> bool:
     return part.base is not None and part.base is data
 
 
+@on_device
 def set_item(self: NDArray, key: Any, value: Any) -> None:
     """Write `value` (an array that broadcasts to the selection, or a number) into the part that `key` selects."""
     if recording.mode.recording and self._entry is not None:
@@ -54,12 +56,7 @@ def set_item(self: NDArray, key: Any, value: Any) -> None:
         )
     values = _native_value(value, self._ctx)
     try:
-        native = key if _is_basic(key) else _native_key(key, self._ctx)
-        if self._ctx.device_typeid == 2:
-            with self._ctx.backend.active():
-                _assign(self._data, native, values)
-        else:
-            _assign(self._data, native, values)
+        _assign(self._data, key if _is_basic(key) else _native_key(key, self._ctx), values)
     except (IndexError, TypeError) as error:
         raise _key_error(self, key, error) from None
     except ValueError as error:
