@@ -1,8 +1,11 @@
 """`mx.test_utils`: what tests of networks and operators need. Every check raises AssertionError when it fails."""
 
+import os
+import sys
+
 import numpy as np
 
-# tests that say `from mxnet.test_utils import *` take mx, np and the like from here as well
+# tests that say `from mxnet.test_utils import *` take mx, np, os and sys from here as well
 import mxtrain as mx
 from mxtrain.context import Context, current_context
 from mxtrain.ndarray import array
