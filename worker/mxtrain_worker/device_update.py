@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mxtrain.context import Context
 from mxtrain.ndarray import NDArray, zeros
 from mxtrain.optimizer.kernel_optimizer import KernelOptimizer
 
@@ -22,8 +23,9 @@ class _Parameter:
 
 @dataclass
 class _Slab:
-    """Neighbouring parameters as flat backend arrays, to be updated together."""
+    """Neighbouring parameters as flat backend arrays on one context, to be updated together."""
 
+    ctx: Context
     indices: list[Hashable]
     weight: Any
     grad: Any
@@ -68,7 +70,8 @@ class DeviceUpdate:
             self._plan()
         optimizer = self._updater.optimizer
         for slab in self._slabs:
-            optimizer.update_slab(slab.indices, slab.weight, slab.grad, slab.states, self._xp)
+            with slab.ctx.backend.active():
+                optimizer.update_slab(slab.indices, slab.weight, slab.grad, slab.states, slab.ctx.xp)
         if self._singles[0]:
             self._updater(*self._singles)
 
@@ -103,7 +106,6 @@ class DeviceUpdate:
     def _slabs_in(self, arena: Any) -> list[_Slab]:
         if self._updater.optimizer.uses_master_weight(arena.weights.dtype):
             return []
-        self._xp = arena.weights.context.xp
         placed = [(start, p) for p in self._parameters if (start := _place_in(arena, p)) is not None]
         inside = sorted(placed, key=lambda one: one[0])
         runs = [list(run) for _, run in groupby(inside, key=lambda placed: self._key(placed[1]))]
@@ -123,7 +125,8 @@ class DeviceUpdate:
             return None
         indices = [parameter.index for _, parameter in run]
         weight, grad = (flat.data_array[begin:end] for flat in (arena.weights, arena.grads))
-        return _Slab(indices, weight, grad, states, [self._updater.states[index] for index in indices])
+        views = [self._updater.states[index] for index in indices]
+        return _Slab(arena.weights.context, indices, weight, grad, states, views)
 
     def _join_states(self, places: Sequence[tuple[int, _Parameter]], size: int) -> list[Any] | None:
         """Flat states of `size` values each, of which the parameters' states become views; their values are kept."""

@@ -124,7 +124,8 @@ class AutogradTape:
         found = differentiate(heads, head_grads, retain_graph, create_graph=False, train_mode=train_mode)
         for variable, grad in found.items():
             if variable.grad_req == "add" and variable.grad is not None:
-                variable.grad._data += grad._data
+                with variable.grad._ctx.backend.active():
+                    variable.grad._data += grad._data
             elif variable.grad_req == "write" and variable.grad is not None:
                 variable.grad.copy_values_from(grad._data, grad._ctx)
             variable.fresh = True

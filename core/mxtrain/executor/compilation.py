@@ -27,13 +27,12 @@ class Compiled:
     """A compiled graph.
 
     outputs: buffer of each output. head_grads: per output the buffer that takes its gradient, None where the backward
-    steps need none. unreached: gradient buffers that no output reaches, to be filled with zeros.
+    steps need none.
     """
 
     plan: Plan
     outputs: list[Any]
     head_grads: list[Any]
-    unreached: list[Any]
 
 
 def compile_graph(
@@ -62,13 +61,11 @@ def compile_graph(
     for source, target in copies:
         step = _accumulate if target.req == "add" else _copy
         plan.backward.append(partial(step, target.array._data, plan.buffers[source]), None)
-    unreached = [targets[node.name] for node in wanted if id(node) not in graph.grads]
-    return Compiled(
-        plan,
-        [plan.buffers[key_of(head)] for head in heads],
-        head_grads,
-        [target.array._data for target in unreached if target.req == "write"],
-    )
+    for node in wanted:
+        target = targets[node.name]
+        if id(node) not in graph.grads and target.req == "write":  # no output depends on it
+            plan.backward.append(partial(_clear, target.array._data), None)
+    return Compiled(plan, [plan.buffers[key_of(head)] for head in heads], head_grads)
 
 
 def _specs(
@@ -141,6 +138,10 @@ def _is_view(node: Node) -> bool:
 
 def _copy(target: Any, source: Any) -> None:
     target[...] = source
+
+
+def _clear(target: Any) -> None:
+    target[...] = 0
 
 
 def _accumulate(target: Any, source: Any) -> None:

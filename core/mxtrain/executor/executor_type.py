@@ -1,6 +1,7 @@
 """`Executor`: a Symbol bound to arrays, ready to run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
@@ -8,7 +9,7 @@ from mxtrain.context import Context
 from mxtrain.executor.common_expressions import eliminate_common_expressions
 from mxtrain.executor.compilation import Target, compile_graph
 from mxtrain.executor.memory import key_of
-from mxtrain.executor.plan import StepList
+from mxtrain.executor.plan import Plan, StepList
 from mxtrain.ndarray import deferred
 from mxtrain.ndarray.array_type import NDArray, wrap
 from mxtrain.symbol.debug import describe
@@ -58,7 +59,6 @@ class Executor:
         compiled = compile_graph(ctx, self._heads, {**args, **aux}, self._targets(), spare)
         self._plan = compiled.plan
         self._head_grads = compiled.head_grads
-        self._unreached = compiled.unreached
         self.outputs = [wrap(buffer, ctx) for buffer in compiled.outputs]
 
     def _targets(self) -> dict[str, Target]:
@@ -118,8 +118,6 @@ class Executor:
             self._copy_head_gradient(index, grad, buffer)
         if deferred.outstanding:
             deferred.settle_all()
-        for target in self._unreached:
-            target[...] = 0
         self._run(self._plan.backward)
 
     def _copy_head_gradient(self, index: int, grad: Any, buffer: Any) -> None:
@@ -146,23 +144,22 @@ class Executor:
         return listed
 
     def _run(self, steps: StepList) -> None:
-        if self._monitor is not None:
-            self._run_watched(steps)
-        elif self._ctx.device_typeid == 2:
+        run = steps.run if self._monitor is None else partial(self._run_watched, steps)
+        if self._ctx.device_typeid == 2:
             with self._ctx.backend.active():
-                steps.run(self._plan)
+                run(self._plan)
         else:
-            steps.run(self._plan)
+            run(self._plan)
 
-    def _run_watched(self, steps: StepList) -> None:
+    def _run_watched(self, steps: StepList, plan: Plan) -> None:
         """Run step by step, showing each result to the monitor."""
         for step, node in zip(steps.steps, steps.nodes, strict=True):
             if node is not None and self._monitor_all:
                 self._show_inputs(node)
-            StepList([step], [node]).run(self._plan)
+            StepList([step], [node]).run(plan)
             if node is not None:
                 for index, name in enumerate(node.all_output_names):
-                    self._show(name, self._plan.buffers[id(node), index])
+                    self._show(name, plan.buffers[id(node), index])
 
     def _show_inputs(self, node: Node) -> None:
         for name, entry in zip(node.input_names, node.inputs, strict=False):
