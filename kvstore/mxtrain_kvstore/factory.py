@@ -49,7 +49,7 @@ def _join(kind: str) -> KVStoreBase:
         from mxtrain.kvstore.kvstore_server import _init_kvstore_server_module
 
         _init_kvstore_server_module()
-    from mxtrain_kvstore.dist.kvstore import DistKVStore
-    from mxtrain_kvstore.dist.node import WorkerNode
+    from mxtrain_kvstore.distributed.kvstore import DistKVStore
+    from mxtrain_kvstore.distributed.node import WorkerNode
 
     return DistKVStore(kind, WorkerNode.current())

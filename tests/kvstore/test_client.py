@@ -5,8 +5,8 @@ import pytest
 from in_memory_cluster import Cluster
 
 from mxtrain.base import ArgumentError, MXNetError
-from mxtrain_kvstore.dist import client as client_module
-from mxtrain_kvstore.dist.directory import BLOCK_BYTES
+from mxtrain_kvstore.distributed import client as client_module
+from mxtrain_kvstore.distributed.directory import BLOCK_BYTES
 from mxtrain_kvstore.wire import messages as m
 
 SHARED = pytest.mark.parametrize("shared", [False, True], ids=["sent", "shared"])

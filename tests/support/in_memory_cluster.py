@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import MXNetError
-from mxtrain_kvstore.dist.channel import Incoming
-from mxtrain_kvstore.dist.client import ParameterClient
-from mxtrain_kvstore.dist.directory import Directory
+from mxtrain_kvstore.distributed.channel import Incoming
+from mxtrain_kvstore.distributed.client import ParameterClient
+from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_kvstore.wire.codec import decode, encode
 from mxtrain_server.parameters.memory import PrivateMemory, SegmentMemory

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import zmq
 
-from mxtrain_kvstore.dist.channel import Incoming
+from mxtrain_kvstore.distributed.channel import Incoming
 from mxtrain_kvstore.transport.curve import secure_client
 from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES, decode, encode
 

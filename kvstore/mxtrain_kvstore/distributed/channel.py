@@ -1,0 +1,40 @@
+"""`Channel`: how a worker's messages reach servers and theirs reach it; transports implement it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+
+class Incoming(NamedTuple):
+    """A message of a server. payload: its raw bytes, uint8, valid for as long as somebody holds them; or None."""
+
+    server: int
+    message: Any
+    payload: np.ndarray | None
+
+
+class Channel(Protocol):
+    """Connections to all servers. Messages to one server arrive in order, once, or not at all."""
+
+    num_servers: int
+
+    def send(self, server: int, message: Any, payload: np.ndarray | None = None) -> None:
+        """Send a message; its payload may be changed as soon as this returns."""
+
+    def receive(self, timeout: float) -> list[Incoming]:
+        """What has come; waits for at most `timeout` seconds where nothing has."""
+
+    def close(self) -> None:
+        """Give everything back; what was sent is delivered first, within a few seconds."""
+
+
+class SharedFiles(Protocol):
+    """Memory that processes of one host share."""
+
+    def open(self, file: list[Any], nbytes: int) -> np.ndarray:
+        """Another process's memory, uint8. Raises MXNetError where it cannot be mapped."""
+
+    def create(self, nbytes: int) -> tuple[np.ndarray, list[Any]]:
+        """New memory of zeros, uint8, and [pid, descriptor, bytes, token] by which others map it. Raises MXNetError."""

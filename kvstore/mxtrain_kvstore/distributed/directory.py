@@ -1,0 +1,140 @@
+"""Keys on servers: made and published by worker 0, looked up by the others."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mxtrain.base import ArgumentError, MXNetError
+from mxtrain.dtypes import as_dtype
+from mxtrain_kvstore.distributed.channel import SharedFiles
+from mxtrain_kvstore.distributed.client import ParameterClient
+from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
+from mxtrain_kvstore.distributed.parameter import Block, Parameter, Share
+from mxtrain_kvstore.placement import Part, place, slices
+from mxtrain_kvstore.wire import messages as m
+
+#: Bytes of the blocks that large arrays are cut into. Every node must use the same, so it belongs to the protocol.
+BLOCK_BYTES = 1 << 20
+#: Keys that one request names at most.
+_KEYS_AT_A_TIME = 512
+
+
+class Directory:
+    """The parameters of one store.
+
+    shared: how memory is shared with servers of this host; None: not at all. must_share: fail where that cannot be.
+    """
+
+    def __init__(
+        self,
+        client: ParameterClient,
+        store: int,
+        bigarray_bound: int,
+        shared: SharedFiles | None = None,
+        must_share: bool = False,
+    ) -> None:
+        self.client = client
+        self.store = store
+        self.bigarray_bound = bigarray_bound
+        self.shared = shared
+        self.parameters: dict[Hashable, Parameter] = {}
+        self.must_share = must_share
+        self._distant: set[int] = set()
+        self._loads = [0] * client.channel.num_servers
+
+    def add(self, keys: Sequence[Hashable], values: Sequence[np.ndarray]) -> None:
+        """Make new keys, with the values of worker 0. Raises ArgumentError where another worker's differ in form."""
+        for start in range(0, len(keys), _KEYS_AT_A_TIME):
+            part = slice(start, start + _KEYS_AT_A_TIME)
+            entries = self._create(keys[part], values[part]) if self.client.rank == 0 else self._look_up(keys[part])
+            for entry, value in zip(entries, values[part], strict=True):
+                self._enter(entry, value)
+
+    # ---------------------------------------------------------------- worker 0
+
+    def _create(self, keys: Sequence[Hashable], values: Sequence[np.ndarray]) -> list[list[Any]]:
+        """Give each key its place, write its values there, and tell all servers; returns the directory's entries."""
+        entries = [[key, value.dtype.name, list(value.shape), []] for key, value in zip(keys, values, strict=True)]
+        wanted: list[list[tuple[int, Part]]] = [[] for _ in self._loads]
+        for number, value in enumerate(values):
+            for part in place(value.size, self._loads, self.bigarray_bound):
+                self._loads[part.server] += part.length * value.itemsize
+                wanted[part.server].append((number, part))
+        for server, parts in enumerate(wanted):
+            if parts:
+                self._create_on(server, parts, entries, values)
+        for entry in entries:
+            entry[3].sort(key=lambda part: part[5])
+        self.client.ask_all(m.Publish, self.store, entries)
+        return entries
+
+    def _create_on(
+        self, server: int, parts: list[tuple[int, Part]], entries: list[list[Any]], values: Sequence[np.ndarray]
+    ) -> None:
+        wanted = []
+        for number, part in parts:
+            key, dtype, shape, _ = entries[number]
+            lengths = [length for _, length in slices(part.length, values[number].itemsize, BLOCK_BYTES)]
+            wanted.append([key, dtype, shape if part.length == values[number].size else [], lengths])
+        created = self.client.ask_one(server, m.Create, self.store, wanted).message
+        for (number, part), (segment, first, position), new in zip(parts, created.places, wanted, strict=True):
+            entries[number][3].append([server, segment, first, len(new[3]), position, part.offset, part.length])
+            flat = values[number].reshape(-1)[part.offset : part.offset + part.length]
+            self._write(server, segment, first, flat)
+
+    def _write(self, server: int, segment: int, first: int, flat: np.ndarray) -> None:
+        for block, (offset, length) in enumerate(slices(flat.size, flat.itemsize, BLOCK_BYTES)):
+            payload = flat[offset : offset + length].view(np.uint8)
+            self.client.channel.send(server, m.Write([[segment, first + block, 1, 0]]), payload)
+
+    # ---------------------------------------------------------------- the other workers
+
+    def _look_up(self, keys: Sequence[Hashable]) -> list[list[Any]]:
+        """The entries of keys; waits until worker 0 has made them."""
+        server = self.client.rank % self.client.channel.num_servers
+        entries: list[list[Any]] = self.client.ask_one(server, m.Lookup, self.store, list(keys)).message.entries
+        return entries
+
+    # ---------------------------------------------------------------- both
+
+    def _enter(self, entry: list[Any], value: np.ndarray) -> None:
+        key, dtype_name, shape, parts = entry
+        parameter = Parameter(key, tuple(shape), as_dtype(dtype_name), self.client.settle)
+        if (parameter.shape, parameter.dtype) != (value.shape, value.dtype):
+            raise ArgumentError(
+                f"Expected: {parameter.describe()}, as worker 0 has initialized it. "
+                f"Received: shape {value.shape}, {value.dtype.name} on worker {self.client.rank}."
+            )
+        for server, number, first, _, position, offset, elements in parts:
+            lane = self.client.lanes[server]
+            segment = lane.segments.get(number) or self._new_segment(lane, number, parameter.dtype)
+            segment.reserve(position + elements)
+            parameter.shares.append(Share(server, number, first, offset, elements))
+            for index, (start, length) in enumerate(slices(elements, parameter.dtype.itemsize, BLOCK_BYTES)):
+                block = Block(parameter, lane, segment, first + index, position + start, offset + start, length)
+                parameter.blocks.append(block)
+                segment.add(block)
+        self.parameters[key] = parameter
+
+    def _new_segment(self, lane: Lane, number: int, dtype: np.dtype) -> LaneSegment:
+        segment = lane.segments[number] = LaneSegment(number, dtype)
+        if self.shared is not None and lane.server not in self._distant:
+            try:
+                self._share(lane, segment, self.shared)
+            except MXNetError:
+                if self.must_share:
+                    raise
+                self._distant.add(lane.server)  # another host, or a system that cannot: values are sent
+        return segment
+
+    def _share(self, lane: Lane, segment: LaneSegment, shared: SharedFiles) -> None:
+        """Read the server's memory directly, and let it read ours."""
+        file = self.client.ask_one(lane.server, m.MapSegment, segment.number).message.file
+        values = shared.open(file, file[2])
+        staging, own_file = shared.create(file[2])
+        self.client.ask_one(lane.server, m.Mirror, segment.number, own_file)
+        size = values.size // segment.dtype.itemsize * segment.dtype.itemsize
+        segment.share(staging[:size].view(segment.dtype), values[:size].view(segment.dtype))

@@ -1,0 +1,196 @@
+"""`DistKVStore`: parameters on servers, kinds `dist_sync`, `dist_async` and their forms with `device`."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.device import to_numpy
+from mxtrain.ndarray import NDArray, empty
+from mxtrain.optimizer import Optimizer
+from mxtrain_kvstore.distributed import optimizer_states
+from mxtrain_kvstore.distributed.directory import Directory
+from mxtrain_kvstore.distributed.node import WorkerNode
+from mxtrain_kvstore.distributed.parameter import Parameter
+from mxtrain_kvstore.local import reduce_into
+from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_form
+from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
+from mxtrain_kvstore.wire import messages as m
+
+
+class DistKVStore(KVStore):
+    """Values are summed over the devices of each worker, then over workers on the servers.
+
+    sync: a round of a key is complete when every worker has pushed it; a pull after a push brings that round's result.
+    A worker that has ended, or closed its store, takes no part in later rounds, and the others go on without it; sums
+    are then over fewer workers. async: every push is applied when it comes. With `device` in the kind, copies on GPUs
+    are summed there.
+    """
+
+    def __init__(self, kind: str, node: WorkerNode) -> None:
+        super().__init__(kind)
+        self._node = node
+        self._client = node.client
+        self._number = node.open_store("async" if "async" in kind else "sync")
+        settings = node.settings
+        must_share = settings.transport == "shm"
+        self._directory = Directory(node.client, self._number, settings.bigarray_bound, node.shared, must_share)
+        self._parameters: dict[Key, Parameter] = self._directory.parameters  # type: ignore[assignment]
+        self._optimizer: Optimizer | None = None
+        self._leave = weakref.finalize(self, node.abandon, self._number)
+        self._leave.atexit = False  # at its end the process leaves all stores together
+
+    # ---------------------------------------------------------------- values
+
+    def init(self, key: Any, value: Any) -> None:
+        """Make new keys with the values of worker 0; every worker calls this. See KVStore.init."""
+        pairs = paired(key, value)
+        keys = [single for single, _ in pairs]
+        self._check_key_type(keys)
+        for single, values in pairs:
+            if single in self._parameters or len(values) > 1:
+                raise duplicate_init(single)
+            if not values[0].size:
+                raise ArgumentError(f"Key {single!r}: expected at least one element. Received: {values[0].shape}.")
+        self._directory.add(keys, [to_numpy(values[0].data_array) for _, values in pairs])
+
+    def push(self, key: Any, value: Any, priority: int = 0) -> None:
+        """Send values to the servers; see KVStore.push."""
+        if type(value) is NDArray:
+            parameter = self._find(key)
+            data = value.data_array
+            if data.shape == parameter.shape and data.dtype == parameter.dtype and type(data) is np.ndarray:
+                self._client.push(parameter, (data,))
+                return
+        for single, values in paired(key, value):
+            parameter = self._find(single)
+            for array in values:
+                require_form(single, array, parameter.shape, "a push")
+                require_dtype(single, array, parameter.dtype)
+            self._client.push(parameter, _on_host(values))
+
+    def _find(self, key: Any) -> Parameter:
+        try:
+            return self._parameters[key]
+        except KeyError:
+            self._check_key_type([key])
+            raise unknown_key(key) from None
+        except TypeError as error:
+            raise ArgumentError(
+                f"Expected: a key for one array, or a list of arrays. Received: {key!r:.100}."
+            ) from error
+
+    def pull(self, key: Any, out: Any = None, priority: int = 0, ignore_sparse: bool = True) -> None:
+        """Ask servers for values; whoever touches an array of `out` first waits for it. See KVStore.pull."""
+        if type(out) is NDArray:
+            self._pull_to(self._find(key), out)
+            return
+        for single, outs in paired(key, out, "out"):
+            parameter = self._find(single)
+            for array in outs:
+                self._pull_to(parameter, array)
+
+    def _pull_to(self, parameter: Parameter, array: NDArray) -> None:
+        data = array.data_array  # waits for whatever was on its way to the array before
+        if data.shape != parameter.shape:
+            require_form(parameter.key, array, parameter.shape, "an out")  # type: ignore[arg-type]
+        if type(data) is np.ndarray:
+            self._client.pull(parameter, (data,))
+        else:
+            host = np.empty(parameter.shape, parameter.dtype)
+            self._client.pull(parameter, (host,), lambda: _upload(host, array))
+        array.defer(parameter.settle)
+
+    # ---------------------------------------------------------------- optimizer
+
+    def set_optimizer(self, optimizer: Any) -> None:
+        """Let the servers update values by an optimizer; it travels as its name and configuration.
+
+        Every worker calls this; worker 0's optimizer counts. Raises MXNetError for one that has no such form.
+        """
+        if not isinstance(optimizer, Optimizer):
+            raise ArgumentTypeError(f"Expected: an mx.optimizer.Optimizer. Received: {type(optimizer).__name__}.")
+        description = optimizer.to_config()
+        self._optimizer = optimizer
+        if self.rank == 0:
+            self._client.ask_all(m.SetOptimizer, self._number, description)
+        self.barrier()
+
+    def set_updater(self, updater: Callable[[Any, NDArray, NDArray], None]) -> None:
+        """Raises MXNetError: a function does not travel to servers."""
+        raise MXNetError(
+            f"KVStore {self.type!r}: a function cannot be sent to servers. Expected: set_optimizer with a registered "
+            "optimizer, or a KVStore of kind 'local' or 'device'."
+        )
+
+    def save_optimizer_states(self, fname: str, dump_optimizer: bool = False) -> None:
+        """Collect the states from all servers into one file, of the form that `local` stores read and write, too."""
+        optimizer_states.save(self._client, self._number, self._directory, self._states_of(), fname, dump_optimizer)
+
+    def load_optimizer_states(self, fname: str) -> None:
+        """Hand saved states out to the servers; every worker calls this, and worker 0's file counts."""
+        optimizer = self._states_of()
+        if self.rank == 0:
+            optimizer_states.load(self._client, self._number, self._directory, optimizer, fname)
+        self.barrier()
+
+    def _states_of(self) -> Optimizer:
+        if self._optimizer is None:
+            raise MXNetError("This KVStore has no optimizer, so it has no optimizer states. Call set_optimizer first.")
+        return self._optimizer
+
+    # ---------------------------------------------------------------- job
+
+    @property
+    def rank(self) -> int:
+        """The rank of this worker, from 0."""
+        return self._node.rank
+
+    @property
+    def num_workers(self) -> int:
+        """How many workers the job was started with."""
+        return self._node.settings.num_workers or 0
+
+    def barrier(self) -> None:
+        """Return when every worker has come to this point; the servers have then taken all pushes before it."""
+        self._node.barrier()
+
+    def get_num_dead_node(self, node_id: int = 0, timeout: int = 60) -> int:
+        """How many nodes of the job are dead. Raises MXNetError where the job has stopped because of one."""
+        self._client.check()
+        return 0
+
+    def _send_command_to_servers(self, head: int, body: str) -> None:
+        """Hand (head, body) to the controller of every server. Raises MXNetError where they have none."""
+        if head == 0:
+            raise MXNetError(
+                "Command 0 carries a pickled optimizer in MXNet; nothing is unpickled here. Expected: set_optimizer."
+            )
+        self._client.ask_all(m.Command, self._number, head, body)
+
+    def close(self) -> None:
+        """Take part in no more rounds of this store."""
+        if self._leave.detach() is not None:
+            self._client.ask_all(m.LeaveStore, self._number)
+
+
+def _on_host(values: list[NDArray]) -> list[np.ndarray]:
+    """Host arrays whose sum is that of the values; copies on one GPU or several are summed there."""
+    arrays = [value.data_array for value in values]
+    if all(isinstance(array, np.ndarray) for array in arrays):
+        return arrays
+    if len(arrays) == 1:
+        return [to_numpy(arrays[0])]
+    total = empty(values[0].shape, values[0].context, values[0].dtype)
+    reduce_into(total, values)
+    return [to_numpy(total.data_array)]
+
+
+def _upload(host: np.ndarray, array: NDArray) -> None:
+    """Fill a GPU array that is on its way."""
+    with array.context.backend.active():
+        array.raw_buffer[...] = array.context.backend.upload(host)

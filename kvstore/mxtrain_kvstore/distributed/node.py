@@ -1,0 +1,126 @@
+"""`WorkerNode`: this process as a worker of its job; there is one at most."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import secrets
+import sys
+import threading
+from typing import ClassVar
+
+from mxtrain.base import MXNetError
+from mxtrain_kvstore.distributed.client import ParameterClient
+from mxtrain_kvstore.distributed.flusher import Flusher
+from mxtrain_kvstore.settings import ClusterSettings, read_settings
+from mxtrain_kvstore.transport.scheduler_client import SchedulerClient
+from mxtrain_kvstore.transport.shared_memory import SharedMemory
+from mxtrain_kvstore.transport.zmq_channel import ZmqChannel
+from mxtrain_kvstore.wire import messages as m
+from mxtrain_protos import scheduler_pb2 as pb
+
+_log = logging.getLogger("mxtrain")
+
+
+class WorkerNode:
+    """The connections of a worker to scheduler and servers. Making one joins the job; `close` leaves it in order.
+
+    Raises MXNetError where the job cannot be joined.
+    """
+
+    _current: ClassVar[WorkerNode | None] = None
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self.settings = settings
+        self.name = secrets.token_hex(8)
+        self.scheduler = SchedulerClient(settings, self.name)
+        self.shared = SharedMemory() if settings.transport != "tcp" and SharedMemory.available() else None
+        self.stores = 0
+        self._closed = False
+        try:
+            self.rank = self.scheduler.register()
+            view = self.scheduler.wait_for_view()
+        except BaseException:
+            self.scheduler.close()
+            raise
+        self.client = self._connect(view)
+        self._flusher = Flusher(self.client)
+
+    @classmethod
+    def current(cls) -> WorkerNode:
+        """This process's node; joins the job that the environment describes where it has not yet."""
+        with cls._lock:
+            if cls._current is None:
+                settings = read_settings(os.environ)
+                settings.require_place()
+                cls._current = cls(settings)
+                atexit.register(cls._current.close)
+            return cls._current
+
+    def _connect(self, view: pb.View) -> ParameterClient:
+        servers = sorted((node for node in view.nodes if node.role == pb.ROLE_SERVER), key=lambda node: node.rank)
+        endpoints = [node.endpoint for node in servers]
+        settings = self.settings
+        channel = ZmqChannel(endpoints, self.name, settings.cluster_key, settings.end_timeout)
+        client = ParameterClient(channel, self.rank, settings.wait_timeout, lambda: self.scheduler.failure)
+        try:
+            client.greet(m.Hello(m.PROTOCOL, settings.job, self.name, self.rank), settings.connect_timeout)
+        except BaseException:
+            channel.close()
+            self.scheduler.close()
+            raise
+        return client
+
+    def open_store(self, mode: str) -> int:
+        """A new store of the job, "sync" or "async"; returns its number. Workers open stores in the same order."""
+        number = self.stores
+        self.stores += 1
+        self.client.ask_all(m.OpenStore, number, mode)
+        return number
+
+    def abandon(self, store: int) -> None:
+        """Leave a store soon; for finalizers, which may run anywhere, in the middle of sending a message too."""
+        self.client.abandoned.append(store)
+        self.client.wake_flusher()
+
+    def barrier(self) -> None:
+        """Return when every worker has entered, and servers have taken what this worker pushed before."""
+        self.client.fence()
+        self.scheduler.barrier()
+
+    def close(self) -> None:
+        """Leave the job: in order, or telling everybody why this worker ends before its time."""
+        if self._closed:
+            return
+        self._closed = True
+        self._flusher.stop()
+        error = _uncaught_error()
+        try:
+            if self.scheduler.failure is not None:
+                self.scheduler.close()
+            elif error is not None:
+                self.scheduler.fail(error)
+            else:
+                self._say_goodbye()
+        finally:
+            self.client.channel.close()
+            if self.shared is not None:
+                self.shared.close()
+
+    def _say_goodbye(self) -> None:
+        try:
+            self.client.wait_timeout = self.settings.end_timeout
+            self.client.ask_all(m.Farewell)
+        except MXNetError as failure:
+            _log.error("worker %d: %s", self.rank, failure)
+            self.scheduler.fail(str(failure))
+        else:
+            self.scheduler.finish()
+
+
+def _uncaught_error() -> str | None:
+    """The exception that ends this process, where one does."""
+    error = getattr(sys, "last_value", None)
+    return None if error is None else f"{type(error).__name__}: {error}"

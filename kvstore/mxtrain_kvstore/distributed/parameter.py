@@ -1,0 +1,129 @@
+"""`Parameter`: one key as a worker knows it, cut into the blocks that servers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mxtrain_kvstore.distributed.lane import Batch, Lane, LaneSegment
+
+
+class Block:
+    """A slice of a parameter, and where it lies: elements `position` on of a segment of one server.
+
+    number: its segment's. offset, stop: its elements in the flat parameter. whole: it is the entire parameter.
+    staging: the place in this worker's memory from which it is pushed, in the parameter's shape where it is whole, else
+    flat. values: the server's values, mapped, in the same form; None where they cannot be mapped. batch: the one that
+    it goes with.
+    """
+
+    __slots__ = (
+        "batch",
+        "index",
+        "lane",
+        "length",
+        "nbytes",
+        "number",
+        "offset",
+        "parameter",
+        "position",
+        "segment",
+        "staging",
+        "stop",
+        "values",
+        "whole",
+    )
+
+    def __init__(
+        self,
+        parameter: Parameter,
+        lane: Lane,
+        segment: LaneSegment,
+        index: int,
+        position: int,
+        offset: int,
+        length: int,
+    ) -> None:
+        self.parameter = parameter
+        self.lane = lane
+        self.number = segment.number
+        self.nbytes = length * segment.dtype.itemsize
+        self.segment = segment
+        self.index = index
+        self.position = position
+        self.offset = offset
+        self.length = length
+        self.stop = offset + length
+        self.whole = length == parameter.size
+        self.staging: np.ndarray
+        self.batch: Batch
+        self.values: np.ndarray | None = None
+
+    def bind(self) -> None:
+        """Take the views of the segment's memory."""
+        part = slice(self.position, self.position + self.length)
+        self.batch = self.lane.batches[self.segment.shared]
+        self.staging = self._formed(self.segment.staging[part])
+        self.values = None if self.segment.values is None else self._formed(self.segment.values[part])
+
+    def _formed(self, flat: np.ndarray) -> np.ndarray:
+        return flat.reshape(self.parameter.shape) if self.whole else flat
+
+
+class Share(NamedTuple):
+    """What one server holds of a parameter: so many elements from `offset` on, in a segment from block `head` on."""
+
+    server: int
+    segment: int
+    head: int
+    offset: int
+    elements: int
+
+
+class Parameter:
+    """A key with its blocks in order, and what is under way for it.
+
+    pushed: rounds that this worker has pushed. seen: the round that its last pull brought. staged: blocks whose push
+    has been staged and not been sent. awaiting: blocks of a pull that have not come. outs: the arrays that the pull
+    fills. finish: what to call when it has. settle: waits for the pull.
+    """
+
+    __slots__ = (
+        "awaiting",
+        "blocks",
+        "dtype",
+        "finish",
+        "key",
+        "outs",
+        "pushed",
+        "seen",
+        "settle",
+        "shape",
+        "shares",
+        "size",
+        "staged",
+    )
+
+    def __init__(
+        self, key: Hashable, shape: tuple[int, ...], dtype: np.dtype, settle: Callable[[Parameter], None]
+    ) -> None:
+        self.key = key
+        self.shape = shape
+        self.dtype = dtype
+        self.size = int(np.prod(shape, dtype=np.int64))
+        self.blocks: list[Block] = []
+        self.shares: list[Share] = []
+        self.pushed = 0
+        self.seen = 0
+        self.staged = 0
+        self.awaiting = 0
+        self.outs: list[np.ndarray] = []
+        self.finish: list[Callable[[], None]] = []
+        self.settle: Callable[[], None] = lambda: settle(self)
+
+    def describe(self) -> str:
+        """The key, its shape and dtype, for people."""
+        return f"key {self.key!r} (shape {self.shape}, {self.dtype.name})"
