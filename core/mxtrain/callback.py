@@ -14,6 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+import mxtrain
 from mxtrain import log
 
 
@@ -39,9 +40,8 @@ def do_checkpoint(prefix: str, period: int = 1) -> Callable[..., None]:
 
     def save(iter_no: int, sym: Any, arg: Any, aux: Any) -> None:
         if (iter_no + 1) % period == 0:
-            from mxtrain.model import save_checkpoint  # lives in the worker's package, which not every process needs
-
-            save_checkpoint(prefix, iter_no + 1, sym, arg, aux)
+            # by the face, which loads the worker's package on first use: that package imports this module
+            mxtrain.model.save_checkpoint(prefix, iter_no + 1, sym, arg, aux)
 
     return save
 

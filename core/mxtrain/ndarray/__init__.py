@@ -35,6 +35,7 @@ from mxtrain.ndarray.pairwise import (
     subtract,
     true_divide,
 )
+from mxtrain.ndarray.serialization import load, load_frombuffer, save
 from mxtrain.ops.namespaces import populate as _populate
 
 
@@ -74,6 +75,8 @@ __all__ = [
     "lesser",
     "lesser_equal",
     "linspace",
+    "load",
+    "load_frombuffer",
     "logical_and",
     "logical_or",
     "logical_xor",
@@ -87,6 +90,7 @@ __all__ = [
     "ones",
     "power",
     "random",
+    "save",
     "split_v2",
     "subtract",
     "to_dlpack_for_read",

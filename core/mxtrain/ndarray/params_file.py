@@ -26,7 +26,6 @@ import numpy as np
 
 from mxtrain.base import MXNetError
 from mxtrain.dtypes import TYPE_FLAGS, type_flag
-
 from mxtrain.ndarray.bounded_reader import MAX_NDIM, BoundedReader
 
 FILE_MAGIC = 0x112
@@ -79,7 +78,9 @@ def encode(records: Sequence[ArrayRecord], names: Sequence[str] = (), np_shape: 
 
 def _encode_array(record: ArrayRecord, np_shape: bool) -> Iterator[Any]:
     if not record.shape and not np_shape:
-        raise MXNetError("A 0-d array can only be saved with np_shape semantics. Received: shape ().")
+        raise MXNetError(
+            "A 0-d array can only be saved with np_shape semantics (`with mx.np_shape(True):`). Received: shape ()."
+        )
     header = [struct.pack("<Ii", MAGIC_V3 if np_shape else MAGIC_V2, _STORAGE_NUMBER[record.storage])]
     if record.indices:
         header.append(_pack_shape(record.values.shape))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from mxtrain.atomic_write import write_atomically
@@ -12,24 +11,26 @@ from mxtrain.context import Context, num_gpus
 from mxtrain.device import to_numpy
 from mxtrain.ndarray.array_type import NDArray, from_backend, from_numpy_copy
 from mxtrain.ndarray.params_file import ArrayRecord, decode_bytes, decode_file, dense_record, encode
+from mxtrain.util import is_np_shape
 
 
 def save(fname: str | os.PathLike[str], data: NDArray | list[NDArray] | dict[str, NDArray]) -> None:
     """Saves an array, a list of arrays or a dictionary of named arrays to a file, byte for byte as MXNet 1.9.1 does.
 
-    The file is replaced at once: a process killed halfway leaves the previous one. Sizes and dtypes are kept.
+    The file is replaced at once: a process killed halfway leaves the previous one. Within `mx.np_shape(True)` the
+    variant of the format is written that has 0-d arrays; it is loaded within `mx.np_shape(True)` only.
 
     Raises MXNetError naming the file when it cannot be written; ArgumentError or ArgumentTypeError for other data.
     """
     _check_fname(fname)
     records, names = _records_of(data)
-    write_atomically(fname, encode(records, names, _needs_np_shape(records)))
+    write_atomically(fname, encode(records, names, is_np_shape()))
 
 
 def dumps(data: NDArray | list[NDArray] | dict[str, NDArray]) -> bytes:
     """The bytes that `save` would write."""
     records, names = _records_of(data)
-    return b"".join(bytes(chunk) for chunk in encode(records, names, _needs_np_shape(records)))
+    return b"".join(bytes(chunk) for chunk in encode(records, names, is_np_shape()))
 
 
 def load(fname: str | os.PathLike[str]) -> list[NDArray] | dict[str, NDArray]:
@@ -41,14 +42,14 @@ def load(fname: str | os.PathLike[str]) -> list[NDArray] | dict[str, NDArray]:
     of another kind.
     """
     _check_fname(fname)
-    return _arrays_of(*decode_file(fname), os.fspath(fname))
+    return _arrays_of(*decode_file(fname, is_np_shape()), os.fspath(fname))
 
 
 def loads(buffer: bytes | bytearray | memoryview) -> list[NDArray] | dict[str, NDArray]:
     """The arrays in the bytes of a file; see `load`."""
     if not isinstance(buffer, (bytes, bytearray, memoryview)):
         raise ArgumentTypeError(f"Expected: the bytes of a file. Received: {type(buffer).__name__}.")
-    return _arrays_of(*decode_bytes(buffer), "<buffer>")
+    return _arrays_of(*decode_bytes(buffer, is_np_shape()), "<buffer>")
 
 
 load_frombuffer = loads
@@ -77,11 +78,6 @@ def _record_of(array: Any) -> ArrayRecord:
         raise ArgumentTypeError(f"Expected: NDArrays only. Received: {type(array).__name__}.")
     ctx = array.context
     return dense_record(to_numpy(array.data_array), (ctx.device_typeid, ctx.device_id))
-
-
-def _needs_np_shape(records: Sequence[ArrayRecord]) -> bool:
-    """0-d arrays exist only in the format's np_shape variant."""
-    return any(record.shape == () for record in records)
 
 
 def _arrays_of(records: list[ArrayRecord], names: list[str], source: str) -> list[NDArray] | dict[str, NDArray]:

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
+import mxtrain as mx
 from mxtrain import ndarray as nd
 from mxtrain.atomic_write import write_atomically
 from mxtrain.base import MXNetError
@@ -101,3 +102,22 @@ def test_file_errors_name_the_file(tmp_path):
 def test_sparse_arrays_are_refused_with_the_way_to_read_them():
     with pytest.raises(MXNetError, match="row_sparse array of shape"):
         serialization.load(_HERE / "sparse.params")
+
+
+def test_np_shape_decides_the_variant_of_the_format():
+    scalar = nd.from_backend(np.array(3.5, np.float32), cpu())
+    with pytest.raises(MXNetError, match=r"0-d array.*mx\.np_shape"):
+        serialization.dumps([scalar])
+    with mx.np_shape(True):
+        saved = serialization.dumps([scalar, nd.array(np.zeros((0, 4)))])
+        assert saved == (_HERE / "np_shape.params").read_bytes()
+        assert serialization.loads(saved)[0].shape == ()
+        with pytest.raises(MXNetError, match=r"saved with np_shape semantics .*one saved without"):
+            serialization.load(_HERE / "list.params")
+    with pytest.raises(MXNetError, match="one saved with"):
+        serialization.loads(saved)
+
+
+def test_mx_nd_has_them():
+    assert (mx.nd.save, mx.nd.load) == (serialization.save, serialization.load)
+    assert mx.nd.load_frombuffer((_HERE / "list.params").read_bytes())[1].asnumpy().tolist() == [[3]]
