@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from mxtrain import lr_scheduler
+from mxtrain import lr_scheduler, random
 from mxtrain import ndarray as nd
 from mxtrain import optimizer as opt
 from mxtrain.base import MXNetError
@@ -227,3 +227,15 @@ def test_group_adagrad_takes_two_axes_and_no_decay():
     weight = nd.ones((2, 3))
     with pytest.raises(ValueError, match=r"wd=0\.1"):
         optimizer.update(0, weight, weight.copy(), optimizer.create_state(0, weight))
+
+
+def test_sgld_adds_the_noise_of_the_context():
+    gradient, start = nd.array([0.5, -2.0, 3.0]), np.array([1.0, -2.0, 0.5], np.float32)
+    optimizer = opt.SGLD(learning_rate=0.04, wd=0.1, rescale_grad=0.5, clip_gradient=0.6)
+    weight = nd.array(start)
+    random.seed(5)
+    optimizer.update([0], [weight], [gradient], [None])
+    random.seed(5)
+    noise = random.normal(0, 0.2, shape=(3,)).asnumpy()
+    clipped = np.clip(gradient.asnumpy() * 0.5, -0.6, 0.6)
+    np.testing.assert_allclose(weight.asnumpy(), start - 0.02 * (clipped + 0.1 * start) + noise, rtol=1e-5)

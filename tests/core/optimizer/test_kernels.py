@@ -69,3 +69,42 @@ def test_wrong_operands_are_refused_before_anything_changes():
     with pytest.raises(MXNetError, match="C-contiguous"):
         kernels.sgd(np, weight.T[:2], np.ones(8, np.float32), lr=1)
     assert (weight == 1).all()
+
+
+class _OtherModule:
+    """NumPy under another name: the kernels take the path of a GPU's array module, all at once."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+
+_STATES = {
+    "adadelta": 2, "adagrad": 1, "adam": 2, "adamax": 2, "adamw": 2, "dcasgd": 1, "dcasgd_mom": 2, "ftml": 3,
+    "ftrl": 2, "nadam": 2, "nag_mom": 1, "rmsprop": 1, "rmspropalex": 3, "sgd": 0, "sgd_mom": 1, "signsgd": 0,
+    "signum": 1,
+}  # fmt: skip
+_HYPER = {
+    "adadelta": {"rho": 0.9},
+    "adamw": {"lr": 0.1, "eta": 0.5},
+    "dcasgd": {"lr": 0.1, "lamda": 0.1},
+    "dcasgd_mom": {"lr": 0.1, "lamda": 0.1, "momentum": 0.9},
+    "ftml": {"lr": 0.1, "t": 2},
+    "nadam": {"lr": 0.1, "grad_factor": 0.5, "mean_factor": 1.5, "var_factor": 2.0},
+}
+
+
+@pytest.mark.parametrize("name", sorted(_STATES))
+def test_whole_arrays_give_what_blocks_give(name):
+    kernel, hyper = getattr(kernels, name), _HYPER.get(name, {"lr": 0.1})
+    weight, grad, *states = (array.reshape(2, -1) for array in _arrays(2 + _STATES[name], 2 * BLOCK + 18))
+    if name == "rmspropalex":
+        states[1] *= 0.1  # n - g * g must not be negative
+    results = []
+    for xp in (np, _OtherModule()):
+        arrays = [weight.copy(), *(state.copy() for state in states)]
+        low = np.zeros(weight.shape, np.float16)
+        kernel(xp, arrays[0], grad.astype(np.float16), *arrays[1:], low_precision=low, wd=0.01, **hyper)
+        assert not np.array_equal(arrays[0], weight)
+        results.append([*arrays, low])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
