@@ -15,7 +15,7 @@ from mxtrain.io import DataIter
 from mxtrain.ndarray import NDArray
 from mxtrain.symbol import Symbol
 from mxtrain_worker import checkpoint
-from mxtrain_worker.array_data import EpochOf, as_training_data, as_data
+from mxtrain_worker.array_data import EpochOf, as_data, as_training_data
 from mxtrain_worker.base_module import BaseModule, Parameters
 from mxtrain_worker.bucketing_module import BucketingModule
 from mxtrain_worker.fit_loop import FitLoop

@@ -110,4 +110,4 @@ def _check_same_names(expected: Sequence[str], described: Sequence[DataDesc], ro
 def _complain(message: str, throw: bool) -> None:
     if throw:
         raise ArgumentError(message)
-    warnings.warn(message, stacklevel=4)
+    warnings.warn(message, stacklevel=5)

@@ -28,20 +28,41 @@ def prepare_step(
     device the flat arrays that parameters and gradients lie in.
     """
     if kvstore is not None and update_on_kvstore:
-        return lambda: update_params_on_kvstore(param_arrays, grad_arrays, kvstore, param_names)
+        return _exchange_step(kvstore, _exchanges(grad_arrays, param_names, param_arrays))
     num_device = len(param_arrays[0]) if param_arrays else 0
     on_devices = [
         DeviceUpdate(updater, *_of_device(param_arrays, grad_arrays, device, num_device), arenas[device])
         for device in range(num_device)
     ]
-    if kvstore is None and num_device == 1:
-        return on_devices[0]
+    if kvstore is not None:
+        reduce = _exchange_step(kvstore, _exchanges(grad_arrays, param_names, grad_arrays))
+        return _sequence([reduce, _wait_for(grad_arrays), *on_devices])
+    return on_devices[0] if num_device == 1 else _sequence(on_devices)
+
+
+def _exchange_step(kvstore: Any, exchanges: Sequence[tuple[str, Any, int, Any]]) -> Step:
+    def step() -> None:
+        for key, grads, priority, out in exchanges:
+            kvstore.pushpull(key, grads, out=out, priority=priority)
+
+    return step
+
+
+def _wait_for(grad_arrays: Sequence[Sequence[Any]]) -> Step:
+    """Slabs are read past the arrays that are on their way, so these must have come before."""
+    arrays = [grad for grads in grad_arrays for grad in grads if grad is not None]
 
     def step() -> None:
-        if kvstore is not None:
-            _reduce_gradients(grad_arrays, kvstore, param_names)
-        for update in on_devices:
-            update()
+        for array in arrays:
+            array.wait_to_read()
+
+    return step
+
+
+def _sequence(steps: Sequence[Step]) -> Step:
+    def step() -> None:
+        for single in steps:
+            single()
 
     return step
 
@@ -64,16 +85,27 @@ def update_params_on_kvstore(
     kvstore: Any,
     param_names: Sequence[str],
 ) -> None:
-    """Push all gradients and pull all weights; the store's optimizer is between the two.
+    """Push each gradient and pull its weight; the store's optimizer is between the two."""
+    _exchange_step(kvstore, _exchanges(grad_arrays, param_names, param_arrays))()
 
-    What the next forward needs first goes first: priority falls with the position. All gradients are on their way
-    before the first weight is asked for.
+
+def _exchanges(
+    grad_arrays: Sequence[Sequence[Any]], param_names: Sequence[str], outs: Sequence[Sequence[Any]]
+) -> list[tuple[str, Any, int, Any]]:
+    """(key, gradients, priority, arrays to fill) of each trained parameter, for a store's `pushpull`.
+
+    What the next forward needs first goes first: priority falls with the position.
     """
-    trained = [i for i, grads in enumerate(grad_arrays) if grads[0] is not None]
-    for i in trained:
-        kvstore.push(param_names[i], grad_arrays[i], priority=-i)
-    for i in trained:
-        kvstore.pull(param_names[i], param_arrays[i], priority=-i)
+    return [
+        (name, _bare(grads), -i, _bare(out))
+        for i, (name, grads, out) in enumerate(zip(param_names, grad_arrays, outs, strict=True))
+        if grads[0] is not None
+    ]
+
+
+def _bare(arrays: Sequence[Any]) -> Any:
+    """The array of an only device by itself, which stores take by a shorter way."""
+    return arrays[0] if len(arrays) == 1 else list(arrays)
 
 
 def update_params(
@@ -95,8 +127,4 @@ def update_params(
 
 def _reduce_gradients(grad_arrays: Sequence[Sequence[Any]], kvstore: Any, param_names: Sequence[str]) -> None:
     """Replace each gradient by its sum over devices and workers."""
-    trained = [i for i, grads in enumerate(grad_arrays) if grads[0] is not None]
-    for i in trained:
-        kvstore.push(param_names[i], grad_arrays[i], priority=-i)
-    for i in trained:
-        kvstore.pull(param_names[i], grad_arrays[i], priority=-i)
+    _exchange_step(kvstore, _exchanges(grad_arrays, param_names, grad_arrays))()
