@@ -1,6 +1,6 @@
 """(a + b) * c: computed at once with NDArrays, then described as a Symbol, bound, run and differentiated.
 
-python arithmetic.py
+Run it by: python arithmetic.py
 """
 
 import mxtrain as mx

@@ -10,7 +10,6 @@ network gives to "above" over the square (probability.png).
 import argparse
 import os
 import shutil
-import warnings
 
 import numpy as np
 
@@ -75,9 +74,7 @@ def share_right(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 def draw_network(folder: str) -> str:
     """Write the picture of the network: its description, and the drawn one where graphviz's `dot` is installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # newer releases of graphviz tell of changes in functions that we do not call
-        graph = mx.viz.plot_network(network(), shape={"data": (1, 2)})
+    graph = mx.viz.plot_network(network(), shape={"data": (1, 2)})
     path = os.path.join(folder, "network.gv")
     graph.save(path)
     return graph.render(path, format="png") if shutil.which("dot") else path

@@ -1,6 +1,6 @@
 """A softmax layer with its loss written in Python, used as a layer of a network and trained.
 
-python train.py
+Run it by: python train.py
 """
 
 import numpy as np
@@ -17,11 +17,13 @@ class Softmax(mx.operator.CustomOp):
     """Probabilities from scores; its gradient is that of the cross-entropy with the labels."""
 
     def forward(self, is_train, req, in_data, out_data, aux) -> None:
+        """Write the probabilities (n, classes) of the scores (n, classes)."""
         scores = in_data[0].asnumpy()
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         self.assign(out_data[0], req[0], mx.nd.array(powers / powers.sum(axis=1, keepdims=True)))
 
     def backward(self, req, out_grad, in_data, out_data, in_grad, aux) -> None:
+        """Write the gradient of the loss by the scores."""
         gradient = out_data[0].asnumpy()
         labels = in_data[1].asnumpy().astype(int)
         gradient[np.arange(len(labels)), labels] -= 1
@@ -37,16 +39,20 @@ class SoftmaxProp(mx.operator.CustomOpProp):
         super().__init__(need_top_grad=False)
 
     def list_arguments(self) -> list[str]:
+        """The inputs: scores and labels."""
         return ["data", "label"]
 
     def list_outputs(self) -> list[str]:
+        """The outputs: probabilities."""
         return ["output"]
 
     def infer_shape(self, in_shape):
+        """Shapes of inputs, outputs and states: one label per row of scores, probabilities like the scores."""
         data_shape = in_shape[0]
         return [data_shape, [data_shape[0]]], [data_shape], []
 
     def create_operator(self, ctx, shapes, dtypes) -> Softmax:
+        """The computation."""
         return Softmax()
 
 

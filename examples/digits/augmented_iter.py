@@ -31,9 +31,11 @@ class AugmentedIter(mx.io.DataIter):
         return self
 
     def reset(self) -> None:
+        """End the epoch."""
         self.epoch += 1
 
     def next(self) -> mx.io.DataBatch:
+        """The next batch of the epoch."""
         if self._next == self.num_batches:
             raise StopIteration
         chosen = self._order[self._next * self.batch_size :][: self.batch_size]

@@ -126,11 +126,13 @@ class ProgressBar:
         self._bar = tqdm(total=total, unit="batch", disable=not shown, mininterval=0.5)
 
     def __call__(self, param: mx.model.BatchEndParam) -> None:
+        """Count a step."""
         self._bar.set_description(f"epoch {param.epoch + 1}/{self._num_epochs}", refresh=False)
         self._bar.set_postfix(accuracy=f"{param.eval_metric.get()[1]:.3f}", refresh=False)
         self._bar.update()
 
     def close(self) -> None:
+        """Leave the bar as it is."""
         self._bar.close()
 
 
