@@ -12,6 +12,7 @@ from mxtrain.optimizer.ftrl import Ftrl
 from mxtrain.optimizer.kernel_optimizer import KernelOptimizer
 from mxtrain.optimizer.lamb import LAMB
 from mxtrain.optimizer.lars import LARS
+from mxtrain.optimizer.lbsgd import LBSGD
 from mxtrain.optimizer.nadam import Nadam
 from mxtrain.optimizer.nag import NAG
 from mxtrain.optimizer.plain_step import Test
@@ -27,6 +28,7 @@ __all__ = [
     "FTML",
     "LAMB",
     "LARS",
+    "LBSGD",
     "NAG",
     "SGD",
     "SGLD",

@@ -39,6 +39,13 @@ _OWN = {
     "dcasgd": ({}, {"lamda": 0.5}),
     "lamb": ({}, {"bias_correction": False}, {"lower_bound": 3.0, "upper_bound": 4.0}),
     "lars": ({}, {"momentum": 0.9, "eta": 0.1}),
+    "lbsgd": (
+        {},
+        {"momentum": 0.9, "batch_scale": 2},
+        {"batch_scale": 2, "warmup_strategy": "power2", "warmup_epochs": 1, "updates_per_epoch": 5},
+        {"batch_scale": 2, "warmup_strategy": "sqrt", "warmup_epochs": 1, "updates_per_epoch": 4, "begin_epoch": 1},
+        {"momentum": 0.9, "batch_scale": 2, "warmup_strategy": "lars"},
+    ),
     "groupadagrad": ({}, {"eps": 1e-3}),
     "test": ({},),
 }
