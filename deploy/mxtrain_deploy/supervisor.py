@@ -1,5 +1,6 @@
 """Watches the processes of one job: passes on their output, ends the job when one dies, leaves none behind."""
 
+import math
 import os
 import selectors
 import signal
@@ -16,6 +17,7 @@ from mxtrain_deploy.processes import TaskProcess, describe_end, shell_code
 # All durations in seconds.
 KILL_AFTER = 4.0  # from the first signal to SIGKILL
 GIVE_UP_AFTER = 3.0  # from SIGKILL to leaving a process that the kernel does not end
+SETTLE = 1.0  # from the first failure to the end of the job: others may fail by it first, or for the same reason
 LINGER = 15.0  # how long servers and scheduler may run after the last worker
 DRAIN = 0.5  # how long output is read from pipes that something else keeps open after all processes have ended
 
@@ -35,6 +37,8 @@ class Supervisor:
         self._kill_at: float | None = None
         self._leave_at: float | None = None
         self._end_at: float | None = None  # when servers that outlive the workers are ended
+        self._settle_at: float | None = None  # when the job is ended after a failure
+        self._dead: list[tuple[TaskProcess, int]] = []  # processes that failed, with their return codes
 
     def run(self, starters: Sequence[Callable[[], TaskProcess]]) -> int:
         """Start every process, watch them until all have ended, and return the launcher's exit code.
@@ -137,18 +141,29 @@ class Supervisor:
             self._alive.remove(process)
             self._read_all_of(process)
             if returncode and self._kill_at is None:
-                self._report_death(process, returncode)
+                self._note_death(process, returncode)
         if ended and self._kill_at is None and not self._workers():
             self._end_at = self._end_at or time.monotonic() + LINGER
 
     def _workers(self) -> list[TaskProcess]:
         return [process for process in self._alive if process.task.role == "worker"]
 
-    def _report_death(self, process: TaskProcess, returncode: int) -> None:
-        others = ", ".join(other.task.label for other in self._alive)
-        ending = f"Ending the job: {others} still running." if others else "The job has ended."
-        self._screen.say(f"{process.name} died: {describe_end(returncode)}. {ending}")
-        self._end(signal.SIGTERM, shell_code(returncode))
+    def _note_death(self, process: TaskProcess, returncode: int) -> None:
+        """Remember who died. After a signal the cause is known at once; a failure may be the echo of another's."""
+        self._dead.append((process, returncode))
+        wait = 0.0 if returncode < 0 else SETTLE
+        self._settle_at = min(self._settle_at or math.inf, time.monotonic() + wait)
+
+    def _report_deaths(self) -> None:
+        """Name every process that died, and end the others. What was killed comes first, then the workers."""
+        self._dead.sort(key=lambda death: (death[1] >= 0, death[0].task.role != "worker"))
+        deaths = "; ".join(f"{process.name} died: {describe_end(code)}" for process, code in self._dead)
+        others = ", ".join(process.task.label for process in self._alive)
+        self._screen.say(
+            f"{deaths}. " + (f"Ending the job: {others} still running." if others else "The job has ended.")
+        )
+        self._settle_at = None
+        self._end(signal.SIGTERM, shell_code(self._dead[0][1]))
 
     def _end(self, signum: int, exit_code: int) -> None:
         """Send a signal to all that still runs. The first call decides the exit code and when SIGKILL follows."""
@@ -159,11 +174,13 @@ class Supervisor:
             process.send_signal(signum)
 
     def _time_left(self) -> float | None:
-        deadlines = [at for at in (self._kill_at, self._leave_at, self._end_at) if at is not None]
+        deadlines = [at for at in (self._kill_at, self._leave_at, self._end_at, self._settle_at) if at is not None]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _keep_deadlines(self) -> None:
         now = time.monotonic()
+        if self._settle_at is not None and (now >= self._settle_at or not self._alive):
+            self._report_deaths()
         if self._leave_at is not None:
             if now >= self._leave_at:
                 self._leave()

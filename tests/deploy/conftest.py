@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from processes import marked, wait_for
+from processes import end_started, marked, wait_for
 
 
 @pytest.fixture
@@ -21,3 +21,4 @@ def mark() -> Iterator[str]:
         for pid in marked(name):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        end_started()

@@ -11,6 +11,8 @@ from typing import TypeVar
 MARK = "MXTRAIN_TEST_MARK"
 Result = TypeVar("Result")
 
+_started: list[subprocess.Popen] = []
+
 
 def wait_for(what: str, probe: Callable[[], Result], timeout: float = 30.0) -> Result:
     """Call `probe` until it gives something true; `what` is named when that takes more than `timeout` seconds."""
@@ -42,7 +44,20 @@ def start_python(*words: str, mark: str = "", **popen: object) -> subprocess.Pop
     """Start this interpreter with text pipes; `mark` is found by `marked`, in all descendants too."""
     env = {**os.environ, MARK: mark, **popen.pop("env", {})}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
-    return subprocess.Popen([sys.executable, *words], env=env, **{**options, **popen})
+    process = subprocess.Popen([sys.executable, *words], env=env, **{**options, **popen})
+    _started.append(process)
+    return process
+
+
+def end_started() -> None:
+    """Kill what `start_python` has started and still runs, and close its pipes."""
+    while _started:
+        process = _started.pop()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def run_python(*words: str, timeout: float = 60.0, **popen: object) -> subprocess.CompletedProcess:
