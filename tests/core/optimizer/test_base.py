@@ -175,10 +175,11 @@ def test_lists_of_parameters_are_updated_as_if_one_by_one():
         np.testing.assert_array_equal(weight.asnumpy(), copy.asnumpy())
 
 
-def test_adamax_leaves_weights_alone_that_never_had_a_gradient():
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_adamax_leaves_weights_alone_that_never_had_a_gradient(dtype):
     optimizer = opt.Adamax()
-    weight = nd.array([1.0, 2.0])
-    optimizer.update(0, weight, nd.zeros((2,)), optimizer.create_state(0, weight))
+    weight = nd.array([1.0, 2.0], dtype=dtype)
+    optimizer.update(0, weight, nd.zeros((2,), dtype=dtype), optimizer.create_state(0, weight))
     assert weight.asnumpy().tolist() == [1.0, 2.0]
 
 

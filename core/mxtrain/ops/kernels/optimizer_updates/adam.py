@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from mxtrain.ops.kernels.optimizer_updates.blocks import blocked
@@ -93,6 +95,12 @@ def adamw(
     add_scaled(xp, weight, step, -eta * lr, scratch)
 
 
+@functools.cache
+def _smallest(dtype: np.dtype) -> float:
+    """The smallest normal number of a dtype, bfloat16 among them."""
+    return float(ml_dtypes.finfo(dtype).tiny)
+
+
 @blocked(num_scratch=2)
 def adamax(
     xp: types.ModuleType,
@@ -120,7 +128,7 @@ def adamax(
     xp.absolute(step, out=step)
     xp.multiply(largest, beta2, out=largest)
     xp.maximum(largest, step, out=largest)
-    xp.maximum(largest, np.finfo(largest.dtype).tiny, out=step)
+    xp.maximum(largest, _smallest(largest.dtype), out=step)
     xp.divide(mean, step, out=step)
     add_scaled(xp, weight, step, -lr, scratch)
 
