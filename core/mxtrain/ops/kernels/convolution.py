@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from mxtrain.device.scratch import scratch
 from mxtrain.ops.kernels.precision import is_narrow, widen
 from mxtrain.ops.kernels.products import product
-from mxtrain.ops.kernels.scratch import scratch
 from mxtrain.ops.kernels.windows import Windows
 
 # bytes of columns gathered at once: small enough for a third-level cache, large enough for efficient products
@@ -124,7 +124,7 @@ def _gather(xp: types.ModuleType, data: Any, windows: Windows, counts: tuple[int
         columns[...] = 0
     source = data.swapaxes(0, 1)
     for tap in windows.taps(data.shape[2:], counts):
-        columns[(slice(None), tap.index, slice(None), *tap.outputs)] = source[(slice(None), slice(None), *tap.inputs)]
+        columns[:, tap.index][tap.outputs] = source[tap.inputs]
     return columns.reshape(channels * windows.size, -1)
 
 
@@ -137,5 +137,5 @@ def _scatter(xp: types.ModuleType, columns: Any, target: Any, windows: Windows, 
         by_channel[...] = table[:, 0]
         return
     for tap in windows.taps(target.shape[2:], counts):
-        place = by_channel[(slice(None), slice(None), *tap.inputs)]
-        place += table[(slice(None), tap.index, slice(None), *tap.outputs)]
+        place = by_channel[tap.inputs]
+        place += table[:, tap.index][tap.outputs]

@@ -14,8 +14,6 @@ import numpy as np
 
 from mxtrain.ops.kernels.windows import Windows
 
-_ALL = (slice(None), slice(None))
-
 
 def max_forward(xp: types.ModuleType, data: Any, windows: Windows, out: Any) -> Any:
     """Write the largest value of each window into `out`; the dtype's lowest where a window reads nothing."""
@@ -23,11 +21,11 @@ def max_forward(xp: types.ModuleType, data: Any, windows: Windows, out: Any) -> 
     if not _first_covers_all(taps, out):
         out[...] = ml_dtypes.finfo(out.dtype).min
     else:
-        out[...] = data[(*_ALL, *taps[0].inputs)]
+        out[...] = data[taps[0].inputs]
         taps = taps[1:]
     for tap in taps:
-        target = out[(*_ALL, *tap.outputs)]
-        xp.maximum(target, data[(*_ALL, *tap.inputs)], out=target)
+        target = out[tap.outputs]
+        xp.maximum(target, data[tap.inputs], out=target)
     return out
 
 
@@ -36,7 +34,7 @@ def max_backward(xp: types.ModuleType, gy: Any, data: Any, y: Any, windows: Wind
     out[...] = 0
     waiting = xp.ones(y.shape, bool)
     for tap in windows.taps(data.shape[2:], y.shape[2:]):
-        reads, writes = (*_ALL, *tap.inputs), (*_ALL, *tap.outputs)
+        reads, writes = tap.inputs, tap.outputs
         hit = xp.equal(data[reads], y[writes])
         hit &= waiting[writes]
         waiting[writes] ^= hit
@@ -50,10 +48,10 @@ def sum_forward(xp: types.ModuleType, data: Any, windows: Windows, out: Any) -> 
     if not _first_covers_all(taps, out):
         out[...] = 0
     else:
-        out[...] = data[(*_ALL, *taps[0].inputs)]
+        out[...] = data[taps[0].inputs]
         taps = taps[1:]
     for tap in taps:
-        out[(*_ALL, *tap.outputs)] += data[(*_ALL, *tap.inputs)]
+        out[tap.outputs] += data[tap.inputs]
     return out
 
 
@@ -61,7 +59,7 @@ def sum_backward(xp: types.ModuleType, gy: Any, windows: Windows, out: Any) -> A
     """Write the gradient of sum pooling into `out`: each value gets the sum of its windows' gradients."""
     out[...] = 0
     for tap in windows.taps(out.shape[2:], gy.shape[2:]):
-        out[(*_ALL, *tap.inputs)] += gy[(*_ALL, *tap.outputs)]
+        out[tap.inputs] += gy[tap.outputs]
     return out
 
 
@@ -86,4 +84,4 @@ def _window_sizes(
 
 def _first_covers_all(taps: Any, out: Any) -> bool:
     """Whether the first tap reads a value for every output, so that it can initialise them."""
-    return bool(taps) and all(o == slice(0, n) for o, n in zip(taps[0].outputs, out.shape[2:], strict=True))
+    return bool(taps) and all(o == slice(0, n) for o, n in zip(taps[0].outputs[2:], out.shape[2:], strict=True))

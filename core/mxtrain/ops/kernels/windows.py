@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tap:
-    """One place of a window: `index` among all of them, which outputs it reaches, and the inputs these read."""
+    """One place of a window: `index` among all of them, which outputs it reaches, and the inputs these read.
+
+    The slices begin with two full ones, for the axes before the spatial ones.
+    """
 
     index: int
     outputs: tuple[slice, ...]
@@ -54,18 +57,18 @@ class Windows:
         return _taps(self, sizes, counts)
 
 
+_ALL = (slice(None), slice(None))
+
+
 @functools.lru_cache(maxsize=1024)
 def _taps(windows: Windows, sizes: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Tap, ...]:
     taps = []
     for index, place in enumerate(itertools.product(*map(range, windows.kernel))):
-        pairs = [
-            _axis_slices(at * d - p, s, size, count)
-            for at, d, p, s, size, count in zip(
-                place, windows.dilate, windows.pad, windows.stride, sizes, counts, strict=True
-            )
-        ]
-        if all(pair is not None for pair in pairs):
-            taps.append(Tap(index, tuple(o for o, _ in pairs), tuple(i for _, i in pairs)))
+        rows = zip(place, windows.dilate, windows.pad, windows.stride, sizes, counts, strict=True)
+        pairs = [_axis_slices(at * d - p, s, size, count) for at, d, p, s, size, count in rows]
+        found = [pair for pair in pairs if pair is not None]
+        if len(found) == len(pairs):
+            taps.append(Tap(index, (*_ALL, *(o for o, _ in found)), (*_ALL, *(i for _, i in found))))
     return tuple(taps)
 
 

@@ -48,6 +48,16 @@ def _infer(data, weight, out, p):
     return data, weight, out
 
 
+def check_inputs(data, weight, bias, windows, num_filter, num_group):
+    """The output's shape. Raises ArgumentError or ArgumentTypeError for inputs that do not fit each other."""
+    require_data(data.shape, windows)
+    require_one_dtype(data, weight, bias)
+    require_shape("weight", weight, (num_filter, data.shape[1] // num_group, *windows.kernel))
+    if bias is not None:
+        require_shape("bias", bias, (num_filter,))
+    return (data.shape[0], num_filter, *count_windows(data.shape, windows))
+
+
 @operator(
     "Convolution",
     cases=[
@@ -97,15 +107,10 @@ class Convolution:
     ):
         require_channels_first(layout, len(kernel))
         windows = read_windows(kernel, stride, dilate, pad)
-        require_data(data.shape, windows)
-        require_one_dtype(data, weight, bias)
-        require_shape("weight", weight, (num_filter, data.shape[1] // num_group, *kernel))
-        counts = count_windows(data.shape, windows)
-        if out is None:
-            out = xp.empty((data.shape[0], num_filter, *counts), data.dtype)
-        kernels.forward(xp, data, weight, windows, num_group, counts, out)
+        shape = check_inputs(data, weight, bias, windows, num_filter, num_group)
+        out = xp.empty(shape, data.dtype) if out is None else out
+        kernels.forward(xp, data, weight, windows, num_group, shape[2:], out)
         if bias is not None:
-            require_shape("bias", bias, (num_filter,))
             out += bias.reshape(-1, *(1,) * len(kernel))
         return out
 
@@ -154,8 +159,8 @@ class ConvolutionBackwardData:
         out=None,
     ):
         windows = read_windows(kernel, stride, dilate, pad)
-        if out is None:
-            out = xp.empty(data.shape, gy.dtype)
+        require_shape("gy", gy, check_inputs(data, weight, None, windows, num_filter, num_group))
+        out = xp.empty(data.shape, gy.dtype) if out is None else out
         return kernels.backward_data(xp, gy, weight, windows, num_group, gy.shape[2:], out)
 
     def gradient(F, ggx, y, gy, weight, data, *, needs, **form):
@@ -187,8 +192,8 @@ class ConvolutionBackwardWeight:
         out=None,
     ):
         windows = read_windows(kernel, stride, dilate, pad)
-        if out is None:
-            out = xp.empty(weight.shape, gy.dtype)
+        require_shape("gy", gy, check_inputs(data, weight, None, windows, num_filter, num_group))
+        out = xp.empty(weight.shape, gy.dtype) if out is None else out
         return kernels.backward_weight(xp, gy, data, windows, num_group, gy.shape[2:], out)
 
     def gradient(F, ggw, y, gy, data, weight, *, needs, **form):

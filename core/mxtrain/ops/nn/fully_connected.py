@@ -42,10 +42,10 @@ class FullyConnected:
 
     def infer_shape(ins, outs, p):
         data = _infer_data(ins[0], ins[1], outs[0], p.flatten)
-        features = -1 if data is None else sizes_product(data[1:]) if p.flatten else data[-1]
-        weight = shapes.unify(ins[1], (p.num_hidden, features))
-        out = outs[0]
+        weight, out = ins[1], outs[0]
         if data is not None:
+            features = sizes_product(data[1:]) if p.flatten else data[-1]
+            weight = shapes.unify(weight, (p.num_hidden, features))
             out = shapes.unify(out, (data[0], p.num_hidden) if p.flatten else (*data[:-1], p.num_hidden))
         bias = [] if p.no_bias else [shapes.unify(ins[2], (p.num_hidden,))]
         return [data, weight, *bias], [out]

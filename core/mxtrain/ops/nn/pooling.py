@@ -7,6 +7,7 @@ from mxtrain.ops import shapes
 from mxtrain.ops.kernels import pooling as kernels
 from mxtrain.ops.kernels.precision import deliver, widen
 from mxtrain.ops.kernels.windows import Windows
+from mxtrain.ops.nn.checks import require_shape
 from mxtrain.ops.nn.window_parameters import count_windows, read_windows, require_channels_first, require_data
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
 from mxtrain.ops.parameters import Shape
@@ -36,6 +37,13 @@ def _counts(data, windows, convention):
     return tuple(-1 if c == -1 else c + ((size + 2 * p - k) % s != 0) for size, c, k, s, p in rows)
 
 
+class Chosen:
+    """What a forward that noted which value was each window's largest passes on to its backward."""
+
+    def __init__(self):
+        self.values = None
+
+
 def _infer(data, out, p):
     if data is None:
         return data, out
@@ -46,6 +54,13 @@ def _infer(data, out, p):
     windows = _windows(p.kernel, p.stride, p.pad, False, data[2:])
     require_data(data, windows)
     return data, shapes.unify(out, (*data[:2], *_counts(data, windows, p.pooling_convention)))
+
+
+def read_geometry(data, kernel, stride, pad, global_pool, pooling_convention):
+    """The windows, and how many there are along each spatial axis. Raises ArgumentError where they do not fit."""
+    windows = _windows(kernel, stride, pad, global_pool, data.shape[2:])
+    require_data(data.shape, windows)
+    return windows, _counts(data.shape, windows, pooling_convention)
 
 
 def _power(xp, data, p_value):
@@ -97,13 +112,14 @@ class Pooling:
         p_value: int | None = None,
         count_include_pad: bool | None = None,
         layout: Literal["NCW", "NCHW", "NCDHW", "NWC", "NHWC", "NDHWC"] | None = None,
+        state=None,
         out=None,
     ):
         require_channels_first(layout, data.ndim - 2)
-        windows = _windows(kernel, stride, pad, global_pool, data.shape[2:])
-        require_data(data.shape, windows)
-        counts = _counts(data.shape, windows, pooling_convention)
+        windows, counts = read_geometry(data, kernel, stride, pad, global_pool, pooling_convention)
         shape = (*data.shape[:2], *counts)
+        if state is not None:
+            state.values = None
         if pool_type == "max":
             return kernels.max_forward(xp, data, windows, xp.empty(shape, data.dtype) if out is None else out)
         wide = widen(xp, data)
@@ -118,8 +134,11 @@ class Pooling:
             result /= kernels.window_sizes(xp, windows, wide, counts, count_include_pad is not False)
         return deliver(result, out, data.dtype)
 
-    def gradient(F, gy, y, data, **params):
-        return F._pooling_backward(gy, data, y, **{name: params[name] for name in _FORM})
+    def create_state(ctx, shapes, types, p):
+        return Chosen()
+
+    def gradient(F, gy, y, data, *, state, **params):
+        return F._pooling_backward(gy, data, y, state=state, **{name: params[name] for name in _FORM})
 
 
 _FORM = (
@@ -166,9 +185,12 @@ class PoolingBackward:
         pad: Shape = (),
         p_value: int | None = None,
         count_include_pad: bool | None = None,
+        state=None,
         out=None,
     ):
-        windows = _windows(kernel, stride, pad, global_pool, data.shape[2:])
+        windows, counts = read_geometry(data, kernel, stride, pad, global_pool, pooling_convention)
+        for name, array in (("gy", gy), ("y", y)):
+            require_shape(name, array, (*data.shape[:2], *counts))
         wide, x = widen(xp, gy), widen(xp, data)
         result = out if out is not None and wide is gy else xp.empty(data.shape, wide.dtype)
         if pool_type == "max":

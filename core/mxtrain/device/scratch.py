@@ -1,15 +1,16 @@
-"""Working memory that kernels reuse from call to call, one buffer per thread."""
+"""Working memory that kernels reuse from call to call, one buffer per thread and name."""
 
 from __future__ import annotations
 
+import math
 import threading
 import types
 from typing import Any
 
 import numpy as np
 
-# a buffer that has grown beyond this many bytes is not kept after the call
-_KEPT_BYTES = 64 << 20
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+_KEPT_BYTES = 64 << 20  # a larger buffer is not kept after the call
 
 
 class _Buffers(threading.local):
@@ -27,12 +28,17 @@ def scratch(xp: types.ModuleType, name: str, shape: tuple[int, ...], dtype: np.d
     """
     if xp is not np:
         return xp.empty(shape, dtype)
-    size = dtype.itemsize
-    for extent in shape:
-        size *= extent
+    size = math.prod(shape) * dtype.itemsize
+    return scratch_bytes(name, size)[:size].view(dtype).reshape(shape)
+
+
+def scratch_bytes(name: str, size: int) -> np.ndarray:
+    """An aligned buffer of at least `size` bytes of host memory; see `scratch`."""
     held = _buffers.by_name.get(name)
     if held is None or held.nbytes < size:
-        held = np.empty(size, np.uint8)
+        raw = np.empty(size + _ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % _ALIGNMENT
+        held = raw[start : start + size]
         if size <= _KEPT_BYTES:
             _buffers.by_name[name] = held
-    return held[:size].view(dtype).reshape(shape)
+    return held
