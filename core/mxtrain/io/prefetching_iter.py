@@ -10,9 +10,10 @@ from typing import Any
 from mxtrain.base import MXNetError
 from mxtrain.io.data_iter import DataIter
 from mxtrain.io.description import DataBatch, DataDesc
+from mxtrain.io.wrapping_iter import WrappingIter
 
 
-class PrefetchingIter(DataIter):
+class PrefetchingIter(WrappingIter):
     """Runs other iterators ahead by one batch, each in a thread of its own, and joins their batches into one.
 
     iters: an iterator or several. rename_data, rename_label: for each of them, new names of its data and labels.
@@ -34,7 +35,6 @@ class PrefetchingIter(DataIter):
         self.rename_data = rename_data
         self.rename_label = rename_label
         self.batch_size = self.provide_data[0][1][0]
-        self.current_batch: DataBatch | None = None
         self._pools = [ThreadPoolExecutor(1, f"prefetch-{i}") for i in range(self.n_iter)]
         self._close = weakref.finalize(self, _shut_down, self._pools)
         self._pending: list[Future[DataBatch | None]] = []
@@ -98,34 +98,6 @@ class PrefetchingIter(DataIter):
         )
         self._fetch()
         return True
-
-    def next(self) -> DataBatch:
-        """The next batch. Raises StopIteration after the last."""
-        if not self.iter_next():
-            raise StopIteration
-        return self._batch
-
-    @property
-    def _batch(self) -> DataBatch:
-        if self.current_batch is None:
-            raise MXNetError("Expected: a current batch. Call next() or iter_next() first.")
-        return self.current_batch
-
-    def getdata(self) -> Any:
-        """The data of the current batch."""
-        return self._batch.data
-
-    def getlabel(self) -> Any:
-        """The labels of the current batch."""
-        return self._batch.label
-
-    def getindex(self) -> Any:
-        """Numbers of the current batch's examples in the data set, or None."""
-        return self._batch.index
-
-    def getpad(self) -> int | None:
-        """How many examples at the end of the current batch only fill it up."""
-        return self._batch.pad
 
 
 def _next_or_none(data_iter: DataIter) -> DataBatch | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mxtrain.base import ArgumentError
-from mxtrain.io.data_iter import DataIter
 from mxtrain.io.description import DataBatch
+from mxtrain.io.wrapping_iter import WrappingIter
 
 
-class ResizeIter(DataIter):
+class ResizeIter(WrappingIter):
     """`size` batches per epoch from another iterator, which starts again whenever it ends.
 
     reset_internal: whether `reset` also starts the other iterator again.
@@ -22,7 +22,6 @@ class ResizeIter(DataIter):
         self.size = size
         self.reset_internal = reset_internal
         self.cur = 0
-        self.current_batch: DataBatch | None = None
         self.provide_data = data_iter.provide_data
         self.provide_label = data_iter.provide_label
         self.batch_size = data_iter.batch_size
@@ -52,31 +51,3 @@ class ResizeIter(DataIter):
             return self.data_iter.next()
         except StopIteration:
             raise ArgumentError("ResizeIter: expected an iterator with batches. Received: one without any.") from None
-
-    def next(self) -> DataBatch:
-        """The next batch. Raises StopIteration after `size` batches."""
-        if not self.iter_next():
-            raise StopIteration
-        return self._batch
-
-    @property
-    def _batch(self) -> DataBatch:
-        if self.current_batch is None:
-            raise ArgumentError("Expected: a current batch. Call next() or iter_next() first.")
-        return self.current_batch
-
-    def getdata(self) -> Any:
-        """The data of the current batch."""
-        return self._batch.data
-
-    def getlabel(self) -> Any:
-        """The labels of the current batch."""
-        return self._batch.label
-
-    def getindex(self) -> Any:
-        """Numbers of the current batch's examples in the data set, or None."""
-        return self._batch.index
-
-    def getpad(self) -> int | None:
-        """How many examples at the end of the current batch only fill it up."""
-        return self._batch.pad
