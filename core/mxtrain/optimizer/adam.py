@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
-from mxtrain.optimizer.kernel_optimizer import KernelOptimizer, zeros_like
+from mxtrain.optimizer.moments import MomentsOptimizer
 from mxtrain.optimizer.registry import register
 
 
 @register
-class Adam(KernelOptimizer):
+class Adam(MomentsOptimizer):
     """Adam: steps by the running mean of the gradient over the root of the running mean of its square.
 
     beta1, beta2: decays of the two means. lazy_update: rows without a gradient stay as they are where gradients are
@@ -30,20 +29,12 @@ class Adam(KernelOptimizer):
         lazy_update: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        super().__init__(learning_rate, beta1, beta2, epsilon, **kwargs)
         self.lazy_update = lazy_update
-
-    def create_state(self, index: Hashable, weight: NDArray) -> tuple[NDArray, NDArray]:
-        """(mean, variance)."""
-        return (zeros_like(weight), zeros_like(weight))
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any
     ) -> None:
         """One update on backend arrays; states: (mean, variance)."""
         corrected = lr * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
-        betas = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
-        kernels.adam(xp, weight, grad, *states, lr=corrected, wd=wd, **betas, **self._common(), **low)
+        kernels.adam(xp, weight, grad, *states, lr=corrected, wd=wd, **self._decays(), **self._common(), **low)

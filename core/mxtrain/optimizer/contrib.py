@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from mxtrain.base import ArgumentError
 from mxtrain.ndarray import NDArray, zeros
 from mxtrain.ops.kernels import optimizer_updates as kernels
-from mxtrain.optimizer.kernel_optimizer import KernelOptimizer, zeros_like
+from mxtrain.optimizer.kernel_optimizer import KernelOptimizer
+from mxtrain.optimizer.moments import MomentsOptimizer
 from mxtrain.optimizer.registry import register
 
 
@@ -55,7 +56,7 @@ class GroupAdaGrad(KernelOptimizer):
 
 
 @register
-class AdamW(KernelOptimizer):
+class AdamW(MomentsOptimizer):
     """Adam with weight decay apart from the gradient: weight -= eta * (lr * step + wd * weight).
 
     eta: schedule factor for both parts. correct_bias: as in Adam. State: (mean, variance), each as the weight.
@@ -72,16 +73,9 @@ class AdamW(KernelOptimizer):
         correct_bias: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        super().__init__(learning_rate, beta1, beta2, epsilon, **kwargs)
         self.eta = eta
         self.correct_bias = correct_bias
-
-    def create_state(self, index: Hashable, weight: NDArray) -> tuple[NDArray, NDArray]:
-        """(mean, variance)."""
-        return (zeros_like(weight), zeros_like(weight))
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any
@@ -89,5 +83,4 @@ class AdamW(KernelOptimizer):
         """One update on backend arrays; states: (mean, variance)."""
         if self.correct_bias:
             lr *= math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
-        betas = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
-        kernels.adamw(xp, weight, grad, *states, lr=lr, eta=self.eta, wd=wd, **betas, **self._common(), **low)
+        kernels.adamw(xp, weight, grad, *states, lr=lr, eta=self.eta, wd=wd, **self._decays(), **self._common(), **low)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
-from mxtrain.optimizer.kernel_optimizer import KernelOptimizer, zeros_like
+from mxtrain.optimizer.moments import MomentsOptimizer
 from mxtrain.optimizer.registry import register
 
 
 @register
-class LAMB(KernelOptimizer):
+class LAMB(MomentsOptimizer):
     """LAMB: Adam's direction, scaled for each parameter by the ratio of the norms of weight and direction.
 
     lower_bound, upper_bound: limits of the weight's norm in that ratio. bias_correction: as in Adam.
@@ -33,18 +32,11 @@ class LAMB(KernelOptimizer):
         bias_correction: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        super().__init__(learning_rate, beta1, beta2, epsilon, **kwargs)
         self.lower_bound = lower_bound
         self.upper_bound = upper_bound
         self.bias_correction = bias_correction
         self.aggregate_num = 45
-
-    def create_state(self, index: Hashable, weight: NDArray) -> tuple[NDArray, NDArray]:
-        """(mean, variance)."""
-        return (zeros_like(weight), zeros_like(weight))
 
     def step(
         self,
@@ -60,7 +52,7 @@ class LAMB(KernelOptimizer):
     ) -> None:
         """One update on backend arrays; states: (mean, variance)."""
         direction = xp.empty_like(weight)
-        hyper = {"wd": wd, "beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon, **self._common()}
+        hyper = {"wd": wd, **self._decays(), **self._common()}
         if self.bias_correction:
             hyper["mean_factor"] = 1 / (1 - self.beta1**t)
             hyper["var_factor"] = 1 / (1 - self.beta2**t)

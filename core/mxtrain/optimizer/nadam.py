@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
-from mxtrain.optimizer.kernel_optimizer import KernelOptimizer, zeros_like
+from mxtrain.optimizer.moments import MomentsOptimizer
 from mxtrain.optimizer.registry import register
 
 
 @register
-class Nadam(KernelOptimizer):
+class Nadam(MomentsOptimizer):
     """NAdam. schedule_decay: how fast the momentum approaches beta1. State: (mean, variance), each as the weight.
 
     As in MXNet 1.9.1 the product of the momentum schedule, m_schedule, is one number for all parameters and moves on
@@ -32,24 +31,16 @@ class Nadam(KernelOptimizer):
         schedule_decay: float = 0.004,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        super().__init__(learning_rate, beta1, beta2, epsilon, **kwargs)
         self.schedule_decay = schedule_decay
         self.m_schedule = 1.0
-
-    def create_state(self, index: Hashable, weight: NDArray) -> tuple[NDArray, NDArray]:
-        """(mean, variance)."""
-        return (zeros_like(weight), zeros_like(weight))
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any
     ) -> None:
         """One update on backend arrays; states: (mean, variance)."""
         factors = self._next_factors(t)
-        betas = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
-        kernels.nadam(xp, weight, grad, *states, lr=lr, wd=wd, **factors, **betas, **self._common(), **low)
+        kernels.nadam(xp, weight, grad, *states, lr=lr, wd=wd, **factors, **self._decays(), **self._common(), **low)
 
     def _next_factors(self, t: int) -> dict[str, float]:
         """Moves the momentum schedule on, and gives the factors of gradient, mean and variance that follow."""

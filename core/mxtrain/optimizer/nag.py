@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
-from mxtrain.optimizer.kernel_optimizer import KernelOptimizer, zeros_like
+from mxtrain.optimizer.momentum import MomentumOptimizer
 from mxtrain.optimizer.registry import register
 
 
 @register
-class NAG(KernelOptimizer):
+class NAG(MomentumOptimizer):
     """NAG: SGD whose gradient step looks ahead along the momentum.
 
     State: momentum, as the weight; None without momentum (it is plain SGD then).
@@ -22,12 +21,7 @@ class NAG(KernelOptimizer):
     master_weight_last: ClassVar[bool] = True
 
     def __init__(self, momentum: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.momentum = momentum
-
-    def create_state(self, index: Hashable, weight: NDArray) -> NDArray | None:
-        """The momentum, or None."""
-        return zeros_like(weight) if self.momentum else None
+        super().__init__(momentum, **kwargs)
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any

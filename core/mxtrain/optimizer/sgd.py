@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
-from mxtrain.optimizer.kernel_optimizer import KernelOptimizer, zeros_like
+from mxtrain.optimizer.momentum import MomentumOptimizer
 from mxtrain.optimizer.registry import register
 
 #: Parameters that one call of the updater handles together, as in MXNet 1.9.1.
@@ -15,7 +14,7 @@ AGGREGATE_NUM = 4
 
 
 @register
-class SGD(KernelOptimizer):
+class SGD(MomentumOptimizer):
     """SGD: mom = momentum * mom - lr * (clip(rescale_grad * grad) + wd * weight); weight += mom.
 
     momentum: 0 for none. lazy_update: rows without a gradient stay as they are where gradients are row_sparse.
@@ -26,14 +25,9 @@ class SGD(KernelOptimizer):
     master_weight_last: ClassVar[bool] = True
 
     def __init__(self, momentum: float = 0.0, lazy_update: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.momentum = momentum
+        super().__init__(momentum, **kwargs)
         self.lazy_update = lazy_update
         self.aggregate_num = AGGREGATE_NUM
-
-    def create_state(self, index: Hashable, weight: NDArray) -> NDArray | None:
-        """The momentum, or None."""
-        return zeros_like(weight) if self.momentum else None
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any

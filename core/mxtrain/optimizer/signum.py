@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mxtrain.base import ArgumentError
-from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
-from mxtrain.optimizer.kernel_optimizer import KernelOptimizer, zeros_like
+from mxtrain.optimizer.momentum import MomentumOptimizer
 from mxtrain.optimizer.registry import register
 
 
 @register
-class Signum(KernelOptimizer):
+class Signum(MomentumOptimizer):
     """Signum, or signSGD without momentum. wd_lh: weight decay apart from the gradient (with momentum only).
 
     State: momentum, as the weight; None without momentum.
@@ -21,15 +20,10 @@ class Signum(KernelOptimizer):
     """
 
     def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, wd_lh: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(learning_rate=learning_rate, **kwargs)
+        super().__init__(momentum, learning_rate=learning_rate, **kwargs)
         if wd_lh and not momentum:
             raise ArgumentError(f"Expected: wd_lh = 0 without momentum. Received: wd_lh={wd_lh}.")
-        self.momentum = momentum
         self.wd_lh = wd_lh
-
-    def create_state(self, index: Hashable, weight: NDArray) -> NDArray | None:
-        """The momentum, or None."""
-        return zeros_like(weight) if self.momentum else None
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any
