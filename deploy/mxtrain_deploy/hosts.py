@@ -22,6 +22,11 @@ class Host:
     name: str
     port: int = SSH_PORT
 
+    @property
+    def address(self) -> str:
+        """The name without the user in front of it."""
+        return self.name.rpartition("@")[2]
+
     def ssh_command(self, *remote: str) -> list[str]:
         """The command that runs `remote` (words of its shell) on this host without asking anything."""
         return ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=10", "-p", str(self.port), self.name,
@@ -72,7 +77,7 @@ def own_address(towards: str) -> str:
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect((towards.rpartition("@")[2], _DISCARD_PORT))
+            probe.connect((towards, _DISCARD_PORT))
         except OSError as error:
             raise LaunchError(
                 f"Cannot tell which address of this machine {towards!r} reaches ({error}); give it with --root-uri."

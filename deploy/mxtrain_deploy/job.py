@@ -20,7 +20,8 @@ class Job:
     """One distributed job, before any of its processes runs.
 
     `env` goes to every process, `env_server` and `env_worker` to those of one role and override it.
-    `cluster_key` (hexadecimal text) is what the processes of this job prove to each other that they belong to it.
+    `cluster_key` (hexadecimal text) is what the processes of this job prove to each other that they belong to it;
+    empty where they talk over loopback only.
     """
 
     command: tuple[str, ...]
@@ -84,8 +85,9 @@ def protocol_variables(job: Job, role: Role, rank: int) -> dict[str, str]:
         "DMLC_NUM_SERVER": str(job.num_servers),
         "DMLC_JOB_CLUSTER": job.cluster,
         "DMLC_TASK_ID": str(rank),
-        "MXTRAIN_CLUSTER_KEY": job.cluster_key,
     }
+    if job.cluster_key:
+        variables["MXTRAIN_CLUSTER_KEY"] = job.cluster_key
     if role in _ID_VARIABLE:
         variables[_ID_VARIABLE[role]] = str(rank)
     return variables

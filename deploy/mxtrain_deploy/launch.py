@@ -82,7 +82,16 @@ def _check(options: LaunchOptions) -> None:
         raise LaunchError("--launcher ssh: expected a host file (-H FILE, one host a line). Received: none.")
 
 
-def _make_job(options: LaunchOptions, root_uri: str) -> Job:
+def cluster_key(addresses: Sequence[str]) -> str:
+    """The key by which the processes of a job know each other; empty where all of them talk over loopback.
+
+    A key that the environment holds is kept; else each job gets a new one.
+    """
+    given = os.environ.get("MXTRAIN_CLUSTER_KEY", "")
+    return given or ("" if all(map(is_loopback, addresses)) else secrets.token_hex(_KEY_BYTES))
+
+
+def _make_job(options: LaunchOptions, root_uri: str, hosts: Sequence[Host] = ()) -> Job:
     return Job(
         command=options.command,
         num_workers=options.num_workers,
@@ -90,7 +99,7 @@ def _make_job(options: LaunchOptions, root_uri: str) -> Job:
         root_uri=root_uri,
         root_port=options.port or free_port(root_uri),
         cluster=options.launcher,
-        cluster_key=secrets.token_hex(_KEY_BYTES),
+        cluster_key=cluster_key([root_uri, *(host.address for host in hosts)]),
         env=parse_assignments(tuple(options.env), "--env"),
         env_server=parse_assignments(tuple(options.env_server), "--env-server"),
         env_worker=parse_assignments(tuple(options.env_worker), "--env-worker"),
@@ -152,7 +161,7 @@ def _ssh_starters(options: LaunchOptions) -> list[Callable[[], TaskProcess]]:
     """The scheduler here; servers, then workers, on the hosts in turn."""
     hosts = read_hosts(str(options.hostfile))
     options = replace(options, command=_with_interpreter(options.command, options.remote_python))
-    job = _make_job(options, options.root_uri or _address_for(hosts))
+    job = _make_job(options, options.root_uri or _address_for(hosts), hosts)
     directory = options.sync_dst_dir or os.getcwd()
     if options.sync_dst_dir:
         for host in dict.fromkeys(hosts):
@@ -163,8 +172,7 @@ def _ssh_starters(options: LaunchOptions) -> list[Callable[[], TaskProcess]]:
 
 
 def _address_for(hosts: list[Host]) -> str:
-    names = [host.name.rpartition("@")[2] for host in hosts]
-    others = [name for name in names if not is_loopback(name)]
+    others = [host.address for host in hosts if not is_loopback(host.address)]
     return own_address(others[0]) if others else LOOPBACK
 
 
@@ -181,7 +189,7 @@ def _place(
             starters.append(partial(LocalProcess, local, _inherited_environment()))
             continue
         host = hosts[remote.index(task) % len(hosts)]
-        there = replace(task, env={**task.env, "DMLC_NODE_HOST": host.name.rpartition("@")[2]})
+        there = replace(task, env={**task.env, "DMLC_NODE_HOST": host.address})
         command = host.ssh_command(shlex.quote(remote_python), "-m", "mxtrain_deploy.remote")
         starters.append(partial(RemoteProcess, there, host.name, command, directory))
     return starters

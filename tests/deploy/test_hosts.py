@@ -41,7 +41,7 @@ def test_loopback_names() -> None:
 
 
 def test_own_address_towards_loopback() -> None:
-    assert own_address("user@127.0.0.1") == "127.0.0.1"
+    assert own_address("127.0.0.1") == "127.0.0.1"
 
 
 def test_own_address_towards_nowhere() -> None:

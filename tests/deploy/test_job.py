@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from mxtrain_deploy.job import Job, LaunchError, make_tasks, parse_assignments
+from mxtrain_deploy.launch import cluster_key
 
 JOB = Job(
     command=("python", "train.py", "--lr", "0.1"),
@@ -49,6 +50,15 @@ def test_every_process_knows_its_place() -> None:
     assert env["server 2"] == server
     worker = {**common, "B": "worker", "DMLC_ROLE": "worker", "DMLC_TASK_ID": "1", "DMLC_WORKER_ID": "1"}
     assert env["worker 1"] == worker
+
+
+def test_a_key_is_made_for_each_job_that_leaves_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MXTRAIN_CLUSTER_KEY", raising=False)
+    assert cluster_key(["127.0.0.1", "localhost"]) == ""
+    keys = {cluster_key(["127.0.0.1", "node1"]), cluster_key(["10.0.0.1"])}
+    assert [len(bytes.fromhex(key)) for key in keys] == [32, 32]
+    monkeypatch.setenv("MXTRAIN_CLUSTER_KEY", "ours")
+    assert cluster_key(["10.0.0.1"]) == cluster_key(["127.0.0.1"]) == "ours"
 
 
 def test_assignments(monkeypatch: pytest.MonkeyPatch) -> None:
