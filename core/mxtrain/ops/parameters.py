@@ -167,11 +167,11 @@ def format_value(value: Any) -> str:
     """A parameter's value as the string that MXNet writes into JSON."""
     if isinstance(value, (np.dtype, type)):
         return dtype_name(value)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
+        return f"[{', '.join(format_value(part) for part in value)}]"
+    if isinstance(value, tuple):
         parts = ", ".join(format_value(part) for part in value)
         return f"({parts},)" if len(value) == 1 else f"({parts})"
-    if isinstance(value, np.generic):
-        return str(value.item())
     return str(value)
 
 

@@ -15,7 +15,7 @@ _BINARY = {
     "mul": ("_Mul", "_MulScalar", "_MulScalar"),
     "truediv": ("_Div", "_DivScalar", "_RDivScalar"),
     "mod": ("_Mod", "_ModScalar", "_RModScalar"),
-    "pow": ("_Power", "_PowerScalar", "_RPowerScalar"),
+    "pow": ("_Power", "_PowerScalar", "_rpower_scalar"),
 }
 _COMPARISONS = {
     "eq": ("_equal", "_equal_scalar"),
@@ -56,7 +56,7 @@ def _install() -> None:
     for name, (symbol_op, scalar_op) in _COMPARISONS.items():
         setattr(Symbol, f"__{name}__", _binary(symbol_op, scalar_op))
     Symbol.__neg__ = lambda self: functions._MulScalar(self, scalar=-1.0)  # type: ignore[attr-defined]
-    Symbol.__abs__ = lambda self: functions.abs(self)  # type: ignore[attr-defined]
+    Symbol.__abs__ = functions.abs  # type: ignore[attr-defined]
 
 
 _install()

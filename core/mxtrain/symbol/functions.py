@@ -18,7 +18,7 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
     hint = public_name.lower()
 
     def function(*args: Any, name: str | None = None, attr: Mapping[str, str] | None = None, **kwargs: Any) -> Symbol:
-        inputs, given = bind(op, args, {k: v for k, v in kwargs.items() if v is not None}, Symbol)
+        inputs, given = bind(op, args, _without_absent(op, kwargs), Symbol)
         user = {key: given.pop(key) for key in list(given) if key.startswith("__") and key.endswith("__")}
         given.pop("out", None)
         return compose(op, current_names().get(name, hint), inputs, given, {**user, **(attr or {})})
@@ -28,6 +28,11 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
     function.__module__ = "mxtrain.symbol"
     function.__signature__ = python_signature(op)  # type: ignore[attr-defined]
     return function
+
+
+def _without_absent(op: Operator, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call that are there: None means a missing one, unless it is a value that the parameter takes."""
+    return {k: v for k, v in kwargs.items() if v is not None or (k in op.params and op.params[k].optional)}
 
 
 def compose(op: Operator, name: str, inputs: list[Any], given: Mapping[str, Any], attr: Mapping[str, str]) -> Symbol:

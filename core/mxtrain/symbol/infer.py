@@ -37,9 +37,8 @@ def infer_shapes(heads: Sequence[Entry], given: Mapping[str, Any]) -> Facts:
     for node in facts.order:
         if node.is_variable:
             shape = given.get(node.name)
-            declared = node.attrs.get("__shape__")
-            if shape is None and declared is not None:
-                shape = as_partial(ast.literal_eval(declared))
+            if shape is None:
+                shape = as_partial(declared_shape(node))
             if shape is not None:
                 facts.known[id(node), 0] = shape
     _propagate(facts, "shape", lambda op: op.infer_shape, shapes.unify)
@@ -73,6 +72,18 @@ def fill_default_type(heads: Sequence[Entry], given: Mapping[str, Any]) -> Facts
         facts = infer_types(heads, complete)
         variables = [node for node in facts.order if node.is_variable]
         complete.update({node.name: facts.known[id(node), 0] for node in variables if (id(node), 0) in facts.known})
+
+
+def declared_shape(node: Node) -> tuple[int, ...] | None:
+    """The shape that a variable was made with, as it was written; None where it was made without."""
+    text = node.attrs.get("__shape__")
+    if text is None:
+        return None
+    try:
+        value = ast.literal_eval(text)
+        return (index(value),) if hasattr(value, "__index__") else tuple(index(size) for size in value)
+    except (ValueError, SyntaxError, TypeError):
+        raise ArgumentError(f"{node.name}: expected a tuple of integers as __shape__. Received: {text!r}.") from None
 
 
 def as_partial(shape: Any) -> shapes.PartialShape:

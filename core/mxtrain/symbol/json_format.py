@@ -6,6 +6,7 @@ from typing import Any
 from mxtrain.base import ArgumentError, NameLookupError
 from mxtrain.ops import exists, find
 from mxtrain.symbol.graph import HIDDEN_KEYS, Entry, Node, topological
+from mxtrain.symbol.infer import declared_shape
 from mxtrain.util import is_np_shape
 
 MXNET_VERSION = 10901
@@ -85,10 +86,26 @@ def load(text: str) -> list[Entry]:
     nodes: list[Node] = []
     for position, record in enumerate(graph["nodes"]):
         nodes.append(_read_node(position, record, nodes))
+    if is_np_shape() and not _has_np_shape(graph):
+        _upgrade_shapes(nodes)
     try:
         return [_entry(head, nodes) for head in graph["heads"]]
     except (TypeError, ValueError, IndexError):
         raise ArgumentError(f'Expected: "heads" that name nodes. Received: {graph["heads"]!r}.') from None
+
+
+def _has_np_shape(graph: dict[str, Any]) -> bool:
+    """Whether the graph was written under NumPy's shape semantics."""
+    attributes = graph.get("attrs")
+    return isinstance(attributes, dict) and "is_np_shape" in attributes
+
+
+def _upgrade_shapes(nodes: list[Node]) -> None:
+    """Unknown sizes of variables were written as 0; under NumPy's shape semantics they are -1."""
+    for node in nodes:
+        sizes = declared_shape(node)
+        if sizes is not None:
+            node.attrs["__shape__"] = str(tuple(size or -1 for size in sizes))
 
 
 def _entry(record: Any, nodes: list[Node]) -> Entry:

@@ -58,6 +58,15 @@ class Symbol:
         return [_output_name(head) for head in self.heads]
 
     @property
+    def handle(self) -> int:
+        """A number that identifies the Symbol in this process (MXNet's C handle)."""
+        return id(self)
+
+    def as_nd_ndarray(self) -> "Symbol":
+        """The Symbol itself."""
+        return self
+
+    @property
     def num_outputs(self) -> int:
         """How many outputs there are."""
         return len(self.heads)
@@ -93,8 +102,9 @@ class Symbol:
         return Symbol([Entry(node, i) for node in topological(self.heads) for i in range(node.num_visible)])
 
     def get_children(self) -> "Symbol | None":
-        """A group of the direct inputs; None for a variable."""
-        inputs = [entry for head in self.heads for entry in head.node.inputs]
+        """A group of the direct inputs of the nodes that outputs come from; None for a variable."""
+        nodes = {id(head.node): head.node for head in self.heads}
+        inputs = [entry for node in nodes.values() for entry in node.inputs]
         return Symbol(inputs) if inputs else None
 
     def get_inputs(self) -> "Symbol":
@@ -121,6 +131,15 @@ class Symbol:
         substitutes = {id(v): given[v.name].heads[0] for v in variables if v.name in given}
         heads = replaced(self.heads, substitutes)
         return Symbol([_renamed(head, str(name)) for head in heads] if name else heads)
+
+    def _gen_atomic_symbol(self) -> "Symbol":
+        """The operator of this Symbol applied to fresh variables."""
+        node = self.heads[0].node
+        if self.name is None or node.op is None:
+            raise ArgumentError(f"Expected: a Symbol of one operator. Received: {self!r}.")
+        inputs = [Entry(Node(None, f"{node.name}_{name}")) for name in node.input_names]
+        fresh = Node(node.op, node.name, inputs, node.attrs)
+        return Symbol([Entry(fresh, i) for i in range(fresh.num_visible)])
 
     def __copy__(self) -> "Symbol":
         return Symbol(self.heads)

@@ -1,0 +1,47 @@
+"""Functions of two arguments, each a Symbol or a number."""
+
+import builtins
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mxtrain.base import ArgumentTypeError
+from mxtrain.symbol.operators import functions
+from mxtrain.symbol.symbol_type import Symbol
+
+
+def _apply(
+    left: Any, right: Any, symbol_op: str, right_scalar_op: str, left_scalar_op: str, compute: Callable[..., Any]
+) -> Any:
+    numbers = (int, float, np.number)
+    if isinstance(left, Symbol) and isinstance(right, Symbol):
+        return getattr(functions, symbol_op)(left, right)
+    if isinstance(left, Symbol) and isinstance(right, numbers):
+        return getattr(functions, right_scalar_op)(left, scalar=right)
+    if isinstance(left, numbers) and isinstance(right, Symbol):
+        return getattr(functions, left_scalar_op)(right, scalar=left)
+    if isinstance(left, numbers) and isinstance(right, numbers):
+        return compute(left, right)
+    raise ArgumentTypeError(f"Expected: Symbols or numbers. Received: {type(left).__name__}, {type(right).__name__}.")
+
+
+def power(base: Any, exp: Any) -> Any:
+    """`base` to the power of `exp`; a number where both are."""
+    return _apply(base, exp, "_Power", "_PowerScalar", "_RPowerScalar", builtins.pow)
+
+
+def maximum(left: Any, right: Any) -> Any:
+    """The larger one, element by element; a number where both are."""
+    return _apply(left, right, "_Maximum", "_MaximumScalar", "_MaximumScalar", builtins.max)
+
+
+def minimum(left: Any, right: Any) -> Any:
+    """The smaller one, element by element; a number where both are."""
+    return _apply(left, right, "_Minimum", "_MinimumScalar", "_MinimumScalar", builtins.min)
+
+
+def hypot(left: Any, right: Any) -> Any:
+    """sqrt(left^2 + right^2), element by element; a number where both are."""
+    return _apply(left, right, "_hypot", "_HypotScalar", "_HypotScalar", math.hypot)
