@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mxtrain.autograd.backward import Gradients, differentiate
 from mxtrain.autograd.function import Function
+from mxtrain.autograd.graph import Output
+from mxtrain.autograd.history import get_symbol
 from mxtrain.autograd.scopes import (
     is_recording,
     is_training,
@@ -14,13 +17,16 @@ from mxtrain.autograd.scopes import (
     set_training,
     train_mode,
 )
-from mxtrain.autograd.tape import Variable, differentiate, tape
-from mxtrain.base import ArgumentError, MXNetError
+from mxtrain.autograd.tape import tape
+from mxtrain.base import ArgumentError, MXNetError, _as_list
 from mxtrain.ndarray.array_type import NDArray
+from mxtrain.ndarray.creation import zeros
 
 __all__ = [
     "Function",
+    "NDArray",
     "backward",
+    "get_symbol",
     "grad",
     "is_recording",
     "is_training",
@@ -32,10 +38,6 @@ __all__ = [
     "set_training",
     "train_mode",
 ]
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str] = "write") -> None:
@@ -73,23 +75,34 @@ def grad(
 ) -> Any:
     """The gradients of the heads by the variables, as new NDArrays (one, or a list as `variables` is one).
 
-    create_graph: record the differentiation itself, for higher-order gradients. The variables' own gradient arrays stay
-    as they are.
+    variables: arrays with attach_grad(), or recorded ones. create_graph: record the differentiation itself, for
+    higher-order gradients. The variables' own gradient arrays stay as they are.
+    Raises MXNetError for a variable that was not recorded, or that no head depends on.
     """
     listed = _as_list(variables)
     if not listed:
         raise ArgumentError("Expected: at least one variable. Received: none.")
-    entries = [variable._entry for variable in listed]
-    if not all(isinstance(entry, Variable) for entry in entries):
-        raise MXNetError("Expected: variables made by attach_grad() or mark_variables(). Received: another array.")
+    for position, variable in enumerate(listed):
+        if variable._entry is None:
+            raise MXNetError(
+                f"variables[{position}]: expected an array with attach_grad(), or a recorded one. Received: another."
+            )
     heads = _as_list(heads)
     head_grads = [None] * len(heads) if head_grads is None else _as_list(head_grads)
     keep = create_graph if retain_graph is None else retain_graph
-    found = differentiate(heads, head_grads, keep, create_graph, train_mode)
-    missing = [i for i, entry in enumerate(entries) if entry not in found]
-    if missing:
-        raise MXNetError(f"Expected: variables that the heads depend on. Received: variable(s) {missing}, unreachable.")
-    grads: list[NDArray] = [found[entry] for entry in entries]
+    wanted = [variable._entry for variable in listed if isinstance(variable._entry, Output)]
+    found = differentiate(heads, head_grads, keep, create_graph, train_mode, wanted)
+    grads = [_gradient_by(position, variable, found) for position, variable in enumerate(listed)]
     return grads if isinstance(variables, (list, tuple)) else grads[0]
 
 
+def _gradient_by(position: int, variable: NDArray, found: Gradients) -> NDArray:
+    entry = variable._entry
+    known: Any = found.of_outputs if isinstance(entry, Output) else found.of_variables
+    key = (entry.call, entry.index) if isinstance(entry, Output) else entry
+    if key not in known:
+        raise MXNetError(
+            f"variables[{position}]: expected one that the heads depend on. Received: one that is unreachable."
+        )
+    grad: NDArray | None = known[key]
+    return zeros(variable.shape, variable.context, variable.dtype) if grad is None else grad

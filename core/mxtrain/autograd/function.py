@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from mxtrain.base import ArgumentError, MXNetError
-from mxtrain.ndarray.array_type import NDArray
-from mxtrain.ndarray.recording import mode
 from mxtrain.autograd.scopes import pause
 from mxtrain.autograd.tape import tape
+from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.ndarray.array_type import NDArray
+from mxtrain.ndarray.recording import mode
 
 
 class Function:
@@ -25,12 +25,14 @@ class Function:
         self.saved_tensors = args
 
     def __call__(self, *inputs: NDArray) -> Any:
+        """Compute the outputs, and record the call where calls are recorded."""
         if self._used:
             raise MXNetError("Expected: one call per Function instance. Received: a second call. Make a new instance.")
         self._used = True
         with pause():
             outputs = self.forward(*inputs)
         listed = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        _require_arrays(type(self).__name__, "forward", listed)
         if mode.recording:
             listed = [output.detach() for output in listed]
             tape.record(_UserGradient(self), {}, inputs, listed, mode.training)
@@ -75,4 +77,19 @@ class _UserGradient:
                 f"Function {self.name!r}: expected backward to return {len(inputs)} gradient(s), one per input. "
                 f"Received: {len(grads)}."
             )
+        _require_arrays(self.name, "backward", [grad for grad in grads if grad is not None])
+        for position, (grad, array) in enumerate(zip(grads, inputs, strict=True)):
+            if grad is not None and grad.shape != array.shape:
+                raise ArgumentError(
+                    f"Function {self.name!r}: expected backward to return a gradient of shape {array.shape} for input "
+                    f"{position}. Received: {grad.shape}."
+                )
         return grads
+
+
+def _require_arrays(name: str, method: str, values: list[Any]) -> None:
+    for value in values:
+        if not isinstance(value, NDArray):
+            raise ArgumentTypeError(
+                f"Function {name!r}: expected NDArrays from {method}. Received: {type(value).__name__}."
+            )

@@ -1,7 +1,6 @@
 """The scopes of autograd: what is recorded, and in which mode layers such as Dropout run."""
 
-import contextlib
-from collections.abc import Iterator
+from typing import Any
 
 from mxtrain.ndarray.recording import mode
 
@@ -28,32 +27,42 @@ def is_training() -> bool:
     return mode.training
 
 
-@contextlib.contextmanager
-def _scope(recording: bool | None, training: bool | None) -> Iterator[None]:
-    saved = mode.recording, mode.training
-    mode.recording = saved[0] if recording is None else recording
-    mode.training = saved[1] if training is None else training
-    try:
-        yield
-    finally:
-        mode.recording, mode.training = saved
+class _Scope:
+    """A `with` block that sets the modes of the thread (None: leaves as it is) and puts them back at its end."""
+
+    __slots__ = ("_recording", "_saved", "_training")
+
+    def __init__(self, recording: bool | None, training: bool | None) -> None:
+        self._recording = recording
+        self._training = training
+        self._saved: list[tuple[bool, bool]] = []  # one scope may be entered several times
+
+    def __enter__(self) -> None:
+        self._saved.append((mode.recording, mode.training))
+        if self._recording is not None:
+            mode.recording = self._recording
+        if self._training is not None:
+            mode.training = self._training
+
+    def __exit__(self, *exc_info: Any) -> None:
+        mode.recording, mode.training = self._saved.pop()
 
 
-def record(train_mode: bool = True) -> contextlib.AbstractContextManager[None]:
+def record(train_mode: bool = True) -> _Scope:
     """A `with` block whose operator calls are recorded, in training mode by default."""
-    return _scope(True, train_mode)
+    return _Scope(True, train_mode)
 
 
-def pause(train_mode: bool = False) -> contextlib.AbstractContextManager[None]:
+def pause(train_mode: bool = False) -> _Scope:
     """A `with` block, inside a recorded one, whose calls are not recorded."""
-    return _scope(False, train_mode)
+    return _Scope(False, train_mode)
 
 
-def train_mode() -> contextlib.AbstractContextManager[None]:
+def train_mode() -> _Scope:
     """A `with` block in training mode; recording stays as it is."""
-    return _scope(None, True)
+    return _Scope(None, True)
 
 
-def predict_mode() -> contextlib.AbstractContextManager[None]:
+def predict_mode() -> _Scope:
     """A `with` block in prediction mode; recording stays as it is."""
-    return _scope(None, False)
+    return _Scope(None, False)

@@ -186,11 +186,6 @@ class Operator:
         return len(self.outputs(params))
 
     @property
-    def single_output(self) -> bool:
-        """Whether forward returns a bare array (and gradient takes a bare gy and y) rather than tuples."""
-        return self.choose_outputs is None
-
-    @property
     def differentiable(self) -> bool:
         """Whether a gradient can flow through the operator."""
         return self.gradient is not NOT_DIFFERENTIABLE
@@ -212,6 +207,8 @@ class Operator:
         return {name: value for name, value in params.items() if name != self.count}
 
     def __post_init__(self) -> None:
+        # whether forward returns a bare array (and gradient takes a bare gy and y) rather than tuples
+        self.single_output = self.choose_outputs is None
         self._forward_parameters = frozenset(inspect.signature(self.forward).parameters)
         self.gradient_runtime = _runtime_of_gradient(self.gradient)
         self.asks = self.runtime - {"out"}  # what forward wants to know of its surroundings

@@ -1,0 +1,151 @@
+"""Reverse-mode differentiation of the recorded graph."""
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+from mxtrain.autograd.graph import Call, Output, Variable
+from mxtrain.base import ArgumentError, MXNetError
+from mxtrain.ndarray.array_type import NDArray, wrap
+from mxtrain.ndarray.operators import functions
+from mxtrain.ndarray.recording import mode
+from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT
+
+_NO_KEYWORDS: dict[str, Any] = {}
+
+
+class Gradients:
+    """Gradients that have arrived so far.
+
+    of_variables: by variable, None where only zeros arrived. of_outputs: those of the outputs that are asked for.
+    """
+
+    def __init__(self, wanted: Sequence[Output]) -> None:
+        self.of_variables: dict[Variable, NDArray | None] = {}
+        self.of_outputs: dict[tuple[Call, int], NDArray | None] = {}
+        self._wanted = {(output.call, output.index) for output in wanted}
+        self._of_calls: dict[Call, dict[int, NDArray]] = {}
+        self._queue: list[tuple[int, Call]] = []
+
+    def add(self, entry: Any, grad: NDArray | None) -> None:
+        """Let a gradient arrive at a place of the graph; None stands for zeros."""
+        if type(entry) is Variable:
+            if entry.grad_req != "null":
+                known = self.of_variables.get(entry)
+                self.of_variables[entry] = known if grad is None else _sum(known, grad)
+            return
+        call = entry.call
+        arrived = self._of_calls.get(call)
+        if arrived is None:
+            arrived = self._of_calls[call] = {}
+            heapq.heappush(self._queue, (-call.order, call))
+        if grad is not None:
+            arrived[entry.index] = _sum(arrived.get(entry.index), grad)
+
+    def pop(self) -> tuple[Call, dict[int, NDArray]] | None:
+        """The latest call, whose gradients are complete, and these by output; None at the end."""
+        if not self._queue:
+            return None
+        _, call = heapq.heappop(self._queue)
+        arrived = self._of_calls.pop(call)
+        if self._wanted:
+            for index in range(len(call.require_values()[1])):
+                if (call, index) in self._wanted:
+                    self.of_outputs[call, index] = arrived.get(index)
+        return call, arrived
+
+
+def _sum(known: NDArray | None, grad: NDArray) -> NDArray:
+    return grad if known is None else functions.elemwise_add(known, grad)
+
+
+def differentiate(
+    heads: Sequence[NDArray],
+    head_grads: Sequence[NDArray | None],
+    retain_graph: bool,
+    create_graph: bool,
+    train_mode: bool,
+    wanted: Sequence[Output] = (),
+) -> Gradients:
+    """The gradient of the sum of the heads, weighted with head_grads (None: ones), by every variable.
+
+    wanted: outputs of calls whose gradients are asked for as well. Raises MXNetError for a head that was not recorded,
+    for an operator without gradient, and for a graph that was released.
+    """
+    gradients = Gradients(wanted)
+    for head, head_grad in zip(heads, head_grads, strict=True):
+        if head._entry is None:
+            raise MXNetError(
+                "Expected: a head computed from variables inside autograd.record(). Received: an array that no "
+                "recorded computation produced. Call attach_grad() on the inputs and compute the head under record()."
+            )
+        gradients.add(head._entry, _head_gradient(head, head_grad))
+    saved = mode.recording, mode.training
+    mode.recording, mode.training = create_graph, train_mode
+    try:
+        while (latest := gradients.pop()) is not None:
+            _step_back(*latest, gradients)
+            if not (retain_graph or create_graph):
+                latest[0].release()
+    finally:
+        mode.recording, mode.training = saved
+    return gradients
+
+
+def _head_gradient(head: NDArray, given: NDArray | None) -> NDArray:
+    if given is None:
+        with head.context.backend.active():
+            return wrap(head.context.xp.ones(head._data.shape, head._data.dtype), head.context)
+    if given.shape != head.shape:
+        raise ArgumentError(f"Expected: a head gradient of shape {head.shape}. Received: {given.shape}.")
+    return given
+
+
+def _step_back(call: Call, arrived: dict[int, NDArray], gradients: Gradients) -> None:
+    """Carry the gradients of a call's outputs over to its inputs."""
+    by_inputs: Sequence[NDArray | None] = _input_gradients(call, arrived)
+    for entry, grad in zip(call.entries, by_inputs, strict=True):
+        if entry is not None:
+            gradients.add(entry, grad)
+
+
+def _input_gradients(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArray | None]:
+    """The gradient by each input, None for zeros."""
+    op = call.op
+    inputs, outputs = call.require_values()
+    if not arrived or op.gradient is ZERO_GRADIENT:
+        return (None,) * len(inputs)
+    if op.gradient is NOT_DIFFERENTIABLE:
+        raise MXNetError(f"Operator {op.name!r}: expected a differentiable operator in backward. It has no gradient.")
+    if op.single_output:
+        gy, y = arrived[0], call.output(0, outputs[0], mode.recording)
+    else:
+        y = [call.output(index, data, mode.recording) for index, data in enumerate(outputs)]
+        gy = [arrived[i] if i in arrived else functions.zeros_like(output) for i, output in enumerate(y)]
+    arranged = inputs if op.choose_inputs is None else op.arrange(inputs, call.params)
+    result = op.gradient(functions, gy, y, *arranged, **_keywords(call))
+    grads = result if isinstance(result, (tuple, list)) else (result,)
+    return grads if len(grads) == len(inputs) else _of_inputs_in_use(call, grads)
+
+
+def _of_inputs_in_use(call: Call, grads: Sequence[NDArray | None]) -> Sequence[NDArray | None]:
+    """Formulas answer for every declared input that is no auxiliary state; this aligns the answers with the inputs."""
+    names = call.op.all_inputs(call.params)
+    declared = names if call.op.variadic else call.op.input_names
+    answers = dict(zip(declared, grads, strict=False))
+    return [answers.get(name) for name in names]
+
+
+def _keywords(call: Call) -> dict[str, Any]:
+    """The parameters of a call, with the runtime arguments that its gradient asks for."""
+    op = call.op
+    keywords = op.call_params(call.params) if call.params else _NO_KEYWORDS
+    asks = op.gradient_runtime
+    if asks:
+        answers = {
+            "is_train": call.is_train,
+            "state": call.state,
+            "needs": tuple(entry is not None for entry in call.entries),
+        }
+        return {**keywords, **{name: answers[name] for name in asks}}
+    return keywords
