@@ -14,24 +14,24 @@ from mxtrain.ops.operator import Operator
 
 _NO_PARAMS: dict[str, Any] = {}
 
-# Python name: (operator for arrays, for array-scalar, for scalar-array)
+# Python name: (operator for arrays, for arrays of one shape, for array-scalar, for scalar-array)
 BINARY = {
-    "add": ("broadcast_add", "_plus_scalar", "_plus_scalar"),
-    "sub": ("broadcast_sub", "_minus_scalar", "_rminus_scalar"),
-    "mul": ("broadcast_mul", "_mul_scalar", "_mul_scalar"),
-    "truediv": ("broadcast_div", "_div_scalar", "_rdiv_scalar"),
-    "mod": ("broadcast_mod", "_mod_scalar", "_rmod_scalar"),
-    "pow": ("broadcast_power", "_power_scalar", "_rpower_scalar"),
+    "add": ("broadcast_add", "elemwise_add", "_plus_scalar", "_plus_scalar"),
+    "sub": ("broadcast_sub", "elemwise_sub", "_minus_scalar", "_rminus_scalar"),
+    "mul": ("broadcast_mul", "elemwise_mul", "_mul_scalar", "_mul_scalar"),
+    "truediv": ("broadcast_div", "elemwise_div", "_div_scalar", "_rdiv_scalar"),
+    "mod": ("broadcast_mod", "_mod", "_mod_scalar", "_rmod_scalar"),
+    "pow": ("broadcast_power", "_power", "_power_scalar", "_rpower_scalar"),
 }
 COMPARISONS = {
-    "eq": ("broadcast_equal", "_equal_scalar"),
-    "ne": ("broadcast_not_equal", "_not_equal_scalar"),
-    "gt": ("broadcast_greater", "_greater_scalar"),
-    "ge": ("broadcast_greater_equal", "_greater_equal_scalar"),
-    "lt": ("broadcast_lesser", "_lesser_scalar"),
-    "le": ("broadcast_lesser_equal", "_lesser_equal_scalar"),
+    "eq": ("broadcast_equal", "_equal", "_equal_scalar"),
+    "ne": ("broadcast_not_equal", "_not_equal", "_not_equal_scalar"),
+    "gt": ("broadcast_greater", "_greater", "_greater_scalar"),
+    "ge": ("broadcast_greater_equal", "_greater_equal", "_greater_equal_scalar"),
+    "lt": ("broadcast_lesser", "_lesser", "_lesser_scalar"),
+    "le": ("broadcast_lesser_equal", "_lesser_equal", "_lesser_equal_scalar"),
 }
-IN_PLACE = ("add", "sub", "mul", "truediv", "mod")
+IN_PLACE = {"add": "+=", "sub": "-=", "mul": "*=", "truediv": "/=", "mod": "%="}
 
 
 def _scalar(value: Any) -> dict[str, Any] | None:
@@ -48,10 +48,12 @@ def _as_operand(value: Any, like: NDArray) -> NDArray | None:
     return None
 
 
-def _binary_method(array_op: Operator, scalar_op: Operator) -> Callable[[NDArray, Any], Any]:
+def _binary_method(array_op: Operator, same_shape_op: Operator, scalar_op: Operator) -> Callable[[NDArray, Any], Any]:
     def method(self: NDArray, other: Any) -> Any:
         if isinstance(other, NDArray):
-            return invoke(array_op, (self, other), _NO_PARAMS)
+            # the gradient of an operator that does not broadcast is cheaper
+            op = same_shape_op if self._data.shape == other._data.shape else array_op
+            return invoke(op, (self, other), _NO_PARAMS)
         params = _scalar(other)
         if params is not None:
             return invoke(scalar_op, (self,), params)
@@ -90,8 +92,10 @@ def _in_place_method(array_op: Operator, scalar_op: Operator, symbol: str) -> Ca
     return method
 
 
-def _comparison_method(name: str, array_op: Operator, scalar_op: Operator) -> Callable[[NDArray, Any], Any]:
-    binary = _binary_method(array_op, scalar_op)
+def _comparison_method(
+    name: str, array_op: Operator, same_shape_op: Operator, scalar_op: Operator
+) -> Callable[[NDArray, Any], Any]:
+    binary = _binary_method(array_op, same_shape_op, scalar_op)
 
     def method(self: NDArray, other: Any) -> Any:
         if other is None:  # `a == None` asks whether there is an array
@@ -102,14 +106,14 @@ def _comparison_method(name: str, array_op: Operator, scalar_op: Operator) -> Ca
 
 
 def _install() -> None:
-    for name, (array_op, scalar_op, reflected_op) in BINARY.items():
-        setattr(NDArray, f"__{name}__", _binary_method(find(array_op), find(scalar_op)))
+    for name, (array_op, same_shape_op, scalar_op, reflected_op) in BINARY.items():
+        setattr(NDArray, f"__{name}__", _binary_method(find(array_op), find(same_shape_op), find(scalar_op)))
         setattr(NDArray, f"__r{name}__", _reflected_method(find(array_op), find(reflected_op)))
     for name in IN_PLACE:
-        array_op, scalar_op, _ = BINARY[name]
-        setattr(NDArray, f"__i{name}__", _in_place_method(find(array_op), find(scalar_op), f"{name}="))
-    for name, (array_op, scalar_op) in COMPARISONS.items():
-        setattr(NDArray, f"__{name}__", _comparison_method(name, find(array_op), find(scalar_op)))
+        array_op, _, scalar_op, _ = BINARY[name]
+        setattr(NDArray, f"__i{name}__", _in_place_method(find(array_op), find(scalar_op), IN_PLACE[name]))
+    for name, operators in COMPARISONS.items():
+        setattr(NDArray, f"__{name}__", _comparison_method(name, *(find(operator) for operator in operators)))
     negative, absolute = find("negative"), find("abs")
     NDArray.__neg__ = lambda self: invoke(negative, (self,), _NO_PARAMS)  # type: ignore[method-assign]
     NDArray.__abs__ = lambda self: invoke(absolute, (self,), _NO_PARAMS)  # type: ignore[attr-defined]

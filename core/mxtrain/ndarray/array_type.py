@@ -191,7 +191,13 @@ class NDArray:
             raise ArgumentTypeError(f"Expected: an NDArray or a Context. Received: {type(other).__name__}.")
         if other.shape != self.shape:
             raise ArgumentError(f"Expected: a target of shape {self.shape}. Received: shape {other.shape}.")
+        if recording.mode.recording and other._entry is not None:
+            raise MXNetError(
+                "Expected: a target that is not recorded. Received: one in the graph of autograd.record()."
+            )
         other.copy_values_from(self._data, self._ctx)
+        if recording.mode.recording:
+            recording.tape.record(find("_copyto"), {}, (self,), (other,), recording.mode.training, None)
         return other
 
     def _copy_to_context(self, ctx: Context) -> "NDArray":

@@ -54,6 +54,9 @@ def set_item(self: NDArray, key: Any, value: Any) -> None:
             "Expected: no assignment to a recorded array. Received: a[...] = value. Inplace operations are not "
             "supported when recording with autograd."
         )
+    if recording.mode.recording and isinstance(value, NDArray) and value._entry is not None:
+        _recorded_assignment(self, key, value)
+        return
     values = _native_value(value, self._ctx)
     try:
         _assign(self._data, key if _is_basic(key) else _native_key(key, self._ctx), values)
@@ -61,6 +64,18 @@ def set_item(self: NDArray, key: Any, value: Any) -> None:
         raise _key_error(self, key, error) from None
     except ValueError as error:
         raise ArgumentError(f"Expected: a value that fits a[{key!r}] of {self.shape}. Received: {error}.") from None
+
+
+def _recorded_assignment(self: NDArray, key: Any, value: NDArray) -> None:
+    """Overwrite the whole array with a recorded value, so that gradients flow to it."""
+    if not (isinstance(key, slice) and key == slice(None)):
+        raise MXNetError(
+            f"Expected: a[:] = recorded array. Received: a[{key!r}] = one. Part of an array cannot be replaced when "
+            "recording with autograd."
+        )
+    if value.shape != self.shape:
+        value = functions.broadcast_to(value, shape=self.shape)
+    functions._copy(value.astype(self.dtype, copy=False), out=self)
 
 
 @np.errstate(all="ignore")  # numbers that the element type cannot hold are converted as C does

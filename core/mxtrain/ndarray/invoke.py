@@ -112,6 +112,11 @@ def _invoke_into(
             f"Operator {op.name!r}: expected an `out` array that is not part of the recorded graph. Received: one that "
             "is. Writing in place is not possible while recording with autograd."
         )
+    if _mode.recording and any(x._entry is not None for x in inputs) and _overwrites(targets, inputs, ctx):
+        raise MXNetError(
+            f"Operator {op.name!r}: expected an `out` array apart from the inputs. Received: one of them. Inplace "
+            "operations are not supported when recording with autograd."
+        )
     if "out" in op.runtime and not _mode.recording and _can_take(op, targets[0], arrays, params, ctx):
         _run(op, arrays, params, ctx, out=targets[0]._data)
         return out
@@ -128,6 +133,15 @@ def _invoke_into(
         hidden = [wrap(result, ctx) for result in outputs[len(visible) :]]
         recording.tape.record(op, params, inputs, targets + hidden, _mode.training, state)
     return out
+
+
+def _overwrites(targets: Sequence[NDArray], inputs: Sequence[NDArray], ctx: Context) -> bool:
+    """Whether some target shares memory with an input."""
+    return any(
+        target is x or (target._family is not None and ctx.xp.may_share_memory(target._data, x._data))
+        for target in targets
+        for x in inputs
+    )
 
 
 def _can_take(op: Operator, target: NDArray, arrays: list[Any], params: dict[str, Any], ctx: Context) -> bool:
