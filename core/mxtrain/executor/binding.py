@@ -27,8 +27,8 @@ def bind(
     """An Executor over given arrays.
 
     args, args_grad, aux_states: lists in the order of the symbol's lists, or dicts by name; args_grad may leave out
-    arguments. grad_req: "write", "add" or "null", for all, as a list or by name. group2ctx: the context of variables
-    whose `ctx_group` attribute names a group; all of them CPU contexts. shared_exec: an Executor whose buffers for
+    arguments. grad_req: "write", "add" or "null", for all, as a list or by name. group2ctx: contexts beside `ctx` that
+    arrays may live on, by `ctx_group` attribute; all of them CPU contexts. shared_exec: an Executor whose buffers for
     intermediate values may be used as well (the two must not run at once).
     Raises ArgumentError or ArgumentTypeError naming the argument that is missing or does not fit.
     """
@@ -37,10 +37,10 @@ def bind(
     aux = _complete(_by_name(aux_states or {}, states, "aux_states"), states, "aux_states")
     grads = _by_name(args_grad or {}, arguments, "args_grad")
     reqs = _grad_reqs(grad_req, arguments)
-    context_of = _placement(symbol, ctx, group2ctx)
+    places = _contexts(ctx, group2ctx)
     for name, array in (*bound.items(), *aux.items()):
-        if array.context is not context_of(name):
-            raise ArgumentError(f"{name}: expected an array on {context_of(name)}. Received: one on {array.context}.")
+        if array.context not in places:
+            raise ArgumentError(f"{name}: expected an array on {places}. Received: one on {array.context}.")
     for name, grad in grads.items():
         _check_gradient(name, grad, bound[name])
     all_grads = {name: grads.get(name) if reqs[name] != "null" else None for name in arguments}
@@ -91,13 +91,20 @@ def _distinct_names(symbol: Symbol) -> tuple[list[str], list[str]]:
     return arguments, states
 
 
-def _placement(symbol: Symbol, ctx: Context, group2ctx: Mapping[str, Context] | None) -> Callable[[str], Context]:
-    """Where the array of a variable lives, by its name. Raises MXNetError for groups on different devices."""
-    if not group2ctx:
-        return lambda name: ctx
-    devices = {place if place.device_type == "gpu" else None for place in (ctx, *group2ctx.values())}
+def _contexts(ctx: Context, group2ctx: Mapping[str, Context] | None) -> list[Context]:
+    """Where arrays may live. Raises MXNetError for groups on different devices."""
+    places = list(dict.fromkeys((ctx, *(group2ctx or {}).values())))
+    devices = {place if place.device_type == "gpu" else None for place in places}
     if len(devices) > 1:
         raise MXNetError(f"Expected: group2ctx with contexts of one device. Received: {group2ctx} and ctx={ctx}.")
+    return places
+
+
+def _placement(symbol: Symbol, ctx: Context, group2ctx: Mapping[str, Context] | None) -> Callable[[str], Context]:
+    """Where the array of a variable lives, by its name. Raises MXNetError for groups on different devices."""
+    _contexts(ctx, group2ctx)
+    if not group2ctx:
+        return lambda name: ctx
     groups = {node.name: node.attribute("ctx_group") for node in topological(symbol.heads) if node.is_variable}
     return lambda name: group2ctx.get(groups[name] or "", ctx)
 

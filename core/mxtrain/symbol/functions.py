@@ -31,7 +31,7 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
 
 
 def _without_absent(op: Operator, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call that are there: None means a missing one, unless it is a value that the parameter takes."""
+    """The arguments of a call that are there; None means a missing one, unless the parameter takes it as a value."""
     return {k: v for k, v in kwargs.items() if v is not None or (k in op.params and op.params[k].optional)}
 
 
