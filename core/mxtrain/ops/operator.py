@@ -248,7 +248,8 @@ def _runtime_of_gradient(gradient: Any) -> frozenset[str]:
     """Which of `is_train`, `state` and `needs` a gradient formula asks for by name."""
     if isinstance(gradient, _NoGradient):
         return frozenset()
-    return frozenset(inspect.signature(gradient).parameters) & {"is_train", "state", "needs"}
+    parameters = inspect.signature(gradient).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY) & {"is_train", "state", "needs"}
 
 
 def _error_kind(error: Exception) -> type[MXNetError]:
