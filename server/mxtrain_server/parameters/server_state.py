@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from mxtrain_server.parameters.parked import Parked, Wanted
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.slab_updates import SlabUpdates
 from mxtrain_server.parameters.store import CompletedRun, Store
+
+_log = logging.getLogger("mxtrain.server")
 
 #: Most bytes of one payload frame of an answer, unless a single block is larger.
 ANSWER_BYTES = 1 << 20
@@ -80,9 +83,15 @@ class ServerState:
             else:
                 handler(rank, message)
         except MXNetError as error:
-            self.answers.append(Answer(rank, m.Refused(getattr(message, "request", 0), str(error)[:8000])))
+            self._refuse(rank, message, str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours; nothing that a worker sends may end the server
+            _log.exception("server %d: %s of worker %d failed", self.rank, type(message).__name__, rank)
+            self._refuse(rank, message, f"{type(message).__name__} failed on server {self.rank}: {error!r}")
         answers, self.answers = self.answers, []
         return answers
+
+    def _refuse(self, rank: int, message: Any, reason: str) -> None:
+        self.answers.append(Answer(rank, m.Refused(getattr(message, "request", 0), reason[:8000])))
 
     # ---------------------------------------------------------------- stores and keys
 

@@ -159,6 +159,8 @@ class Store:
     def leave(self, rank: int) -> list[CompletedRun]:
         """Go on without a worker; returns what had been waiting for nobody else."""
         self.members.discard(rank)
+        if self.mode == "async":
+            return []
         return [run for segment in self.segments for run in self.advance(segment, 0, segment.num_blocks)]
 
     def missing(self, segment: Segment, first: int, stop: int, number: int) -> list[int]:
