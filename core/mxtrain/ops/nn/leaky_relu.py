@@ -143,7 +143,9 @@ def _draw_slopes(xp, x, lower, upper, rng):
     if rng is None:
         drawn = (lower + upper) / 2
     else:
-        drawn = lower + (upper - lower) * rng.generator.random(x.shape, dtype=x.dtype.type)
+        # generators know these two dtypes
+        wide = "float64" if x.dtype.itemsize == 8 else "float32"
+        drawn = lower + (upper - lower) * rng.generator.random(x.shape, dtype=wide)
     return xp.where(x > 0, x.dtype.type(1), drawn).astype(x.dtype, copy=False)
 
 
