@@ -108,10 +108,14 @@ def _share_of(whole: np.ndarray, share: Share, parameter: Parameter) -> np.ndarr
 
 
 def _merge_progress(optimizer: Optimizer, progress: dict[str, Any]) -> None:
-    """Take the larger of two counts: every server has those of its own keys."""
-    before = optimizer.num_update
+    """Take the larger of two counts: a server counts its own keys, and keeps what it was handed of all others."""
+    num_update = optimizer.num_update
+    before = {device: dict(counts) for device, counts in optimizer._all_index_update_counts.items()}
     optimizer.set_progress(progress)
-    optimizer.num_update = max(before, optimizer.num_update)
+    optimizer.num_update = max(num_update, optimizer.num_update)
+    for device, counts in before.items():
+        current = optimizer._all_index_update_counts[device]
+        current.update({key: max(count, current.get(key, 0)) for key, count in counts.items()})
 
 
 def _arrays(state: Any) -> list[NDArray]:
