@@ -78,8 +78,8 @@ def _in_place_method(array_op: Operator, scalar_op: Operator, symbol: str) -> Ca
     def method(self: NDArray, other: Any) -> Any:
         if recording.mode.recording and self._entry is not None:
             raise MXNetError(
-                f"Expected: no in-place operator on a recorded array. Received: `a {symbol} b`. Inplace operations "
-                "are not supported when recording with autograd; write `a = a ...` instead."
+                f"Expected: no in-place operator on a recorded array. Received: `a {symbol} b`. "
+                f"{recording.IN_PLACE_REFUSED} Write `a = a ...` instead."
             )
         operand = other if isinstance(other, NDArray) else _as_operand(other, self)
         if operand is not None:

@@ -51,8 +51,7 @@ def set_item(self: NDArray, key: Any, value: Any) -> None:
     """Write `value` (an array that broadcasts to the selection, or a number) into the part that `key` selects."""
     if recording.mode.recording and self._entry is not None:
         raise MXNetError(
-            "Expected: no assignment to a recorded array. Received: a[...] = value. Inplace operations are not "
-            "supported when recording with autograd."
+            f"Expected: no assignment to a recorded array. Received: a[...] = value. {recording.IN_PLACE_REFUSED}"
         )
     if recording.mode.recording and isinstance(value, NDArray) and value._entry is not None:
         _recorded_assignment(self, key, value)
@@ -68,13 +67,13 @@ def set_item(self: NDArray, key: Any, value: Any) -> None:
 
 def _recorded_assignment(self: NDArray, key: Any, value: NDArray) -> None:
     """Overwrite the whole array with a recorded value, so that gradients flow to it."""
-    if not (isinstance(key, slice) and key == slice(None)):
-        raise MXNetError(
-            f"Expected: a[:] = recorded array. Received: a[{key!r}] = one. Part of an array cannot be replaced when "
-            "recording with autograd."
-        )
+    part = self._data[key] if _is_basic(key) else None
+    if part is None or part.size != self.size or not part.flags.c_contiguous:
+        raise MXNetError(f"Expected: a[:] = recorded array. Received: a[{key!r}] = one. {recording.IN_PLACE_REFUSED}")
+    if value.shape != part.shape:
+        value = functions.broadcast_to(value, shape=part.shape)
     if value.shape != self.shape:
-        value = functions.broadcast_to(value, shape=self.shape)
+        value = value.reshape(self.shape)
     functions._copy(value.astype(self.dtype, copy=False), out=self)
 
 

@@ -110,12 +110,12 @@ def _invoke_into(
     if _mode.recording and any(target._entry is not None for target in targets):
         raise MXNetError(
             f"Operator {op.name!r}: expected an `out` array that is not part of the recorded graph. Received: one that "
-            "is. Writing in place is not possible while recording with autograd."
+            f"is. {recording.IN_PLACE_REFUSED}"
         )
     if _mode.recording and any(x._entry is not None for x in inputs) and _overwrites(targets, inputs, ctx):
         raise MXNetError(
-            f"Operator {op.name!r}: expected an `out` array apart from the inputs. Received: one of them. Inplace "
-            "operations are not supported when recording with autograd."
+            f"Operator {op.name!r}: expected an `out` array apart from the inputs. Received: one of them. "
+            f"{recording.IN_PLACE_REFUSED}"
         )
     if "out" in op.runtime and not _mode.recording and _can_take(op, targets[0], arrays, params, ctx):
         _run(op, arrays, params, ctx, out=targets[0]._data)

@@ -3,6 +3,9 @@
 import threading
 from typing import Any, Protocol
 
+# what MXNet says, and scripts look for
+IN_PLACE_REFUSED = "Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd."
+
 
 class Tape(Protocol):
     """What records operator calls and differentiates them; `mxtrain.autograd` puts its own in place."""
