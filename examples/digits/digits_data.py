@@ -31,13 +31,15 @@ def part_of(digits: Digits, rank: int, num_workers: int) -> Digits:
 
 
 def _bundled() -> Digits:
-    """1797 digits of 8x8 pixels from 0 to 16, each pixel drawn as 3x3, in a frame of 2."""
+    """1797 digits of 8x8 pixels from 0 to 16, enlarged three times, in an empty frame of 2 pixels."""
     with gzip.open(BUNDLED, "rt", encoding="ascii") as lines:
         table = np.loadtxt(lines, delimiter=",", dtype=np.float32)
     small = table[:, :-1].reshape(-1, 8, 8) / 16
-    large = small.repeat(3, axis=1).repeat(3, axis=2)
-    framed = np.pad(large, ((0, 0), (2, 2), (2, 2)))
-    return Digits(framed[:, None], table[:, -1])
+    # each large pixel is a mean of the two nearest small ones, along rows and along columns
+    centers = (np.arange(24) + 0.5) / 3 - 0.5
+    weights = np.stack([np.interp(centers, np.arange(8), row) for row in np.eye(8)], axis=1).astype(np.float32)
+    large = weights @ small @ weights.T
+    return Digits(np.pad(large, ((0, 0), (2, 2), (2, 2)))[:, None], table[:, -1])
 
 
 def _split(digits: Digits) -> tuple[Digits, Digits]:

@@ -276,7 +276,8 @@ class BaseModule:
         self.bind(train_data.provide_data, train_data.provide_label, for_training=True, force_rebind=force_rebind)
         if monitor is not None:
             self.install_monitor(monitor)
-        self.init_params(initializer, arg_params, aux_params, allow_missing=allow_missing, force_init=force_init)
+        if not self.params_initialized or force_init or arg_params or aux_params:
+            self.init_params(initializer, arg_params, aux_params, allow_missing=allow_missing, force_init=force_init)
         self.init_optimizer(kvstore=kvstore, optimizer=optimizer, optimizer_params=optimizer_params)
         options["eval_metric"] = metric.create(eval_metric)
         options["validation_metric"] = options["eval_metric"] if validation_metric is None else validation_metric
