@@ -7,10 +7,12 @@ from mxtrain_worker.kvstore_setup import create_kvstore as _create_kvstore
 from mxtrain_worker.kvstore_setup import initialize_kvstore as _initialize_kvstore
 from mxtrain_worker.parameter_update import update_params as _update_params
 from mxtrain_worker.parameter_update import update_params_on_kvstore as _update_params_on_kvstore
+from mxtrain_worker.training_checkpoint import TrainingCheckpoint
 
 __all__ = [
     "BatchEndParam",
     "FeedForward",
+    "TrainingCheckpoint",
     "_create_kvstore",
     "_initialize_kvstore",
     "_update_params",

@@ -34,6 +34,14 @@ class AugmentedIter(mx.io.DataIter):
         """End the epoch."""
         self.epoch += 1
 
+    def get_state(self) -> dict[str, int]:
+        """Where the iterator stands between two epochs, for a checkpoint."""
+        return {"epoch": self.epoch}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Go on from there."""
+        self.epoch = state["epoch"]
+
     def next(self) -> mx.io.DataBatch:
         """The next batch of the epoch."""
         if self._next == self.num_batches:

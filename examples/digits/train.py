@@ -10,7 +10,6 @@ Every worker trains on its part of the data; worker 0 stores a checkpoint after 
 """
 
 import argparse
-import glob
 import os
 import re
 import time
@@ -33,11 +32,12 @@ def main() -> None:
     train_data = AugmentedIter(
         part_of(train_set, rank, num_workers), max(1, options.batch_size // num_workers), seed=(options.seed, rank)
     )
-    begin_epoch = first_epoch(options)
-    train_data.epoch = begin_epoch
+    checkpoint = mx.model.TrainingCheckpoint(options.model_prefix, train_data, rank=rank)
+    begin_epoch = first_epoch(options, checkpoint, store)
     module = make_module(options, begin_epoch)
+    checkpoint.restore(begin_epoch)
     begin = time.perf_counter()
-    fit(module, train_data, store or options.kvstore, options, begin_epoch, rank, num_workers)
+    fit(module, train_data, store or options.kvstore, options, begin_epoch, num_workers, checkpoint.of(module))
     if store:
         finish_together(store, module)
     seconds = time.perf_counter() - begin
@@ -70,13 +70,18 @@ def devices_of(options: argparse.Namespace) -> list[mx.Context]:
     return [mx.Context(kind, int(number)) for kind, number in names]
 
 
-def first_epoch(options: argparse.Namespace) -> int:
+def first_epoch(
+    options: argparse.Namespace, checkpoint: mx.model.TrainingCheckpoint, store: "mx.kv.KVStore | None"
+) -> int:
     """The number of epochs that are done already."""
-    if options.load_epoch is not None or not options.resume:
-        return options.load_epoch or 0
-    # the .states file is written last: with it a checkpoint is complete
-    stored = glob.glob(glob.escape(options.model_prefix) + "-[0-9]*.states")
-    return max((int(path[:-7].rpartition("-")[2]) for path in stored), default=0)
+    if options.load_epoch is not None:
+        return options.load_epoch
+    newest = checkpoint.newest() if options.resume else 0
+    if store:  # all workers go on where worker 0 does
+        agreed = mx.nd.array([newest])
+        store.broadcast("first_epoch", agreed, out=agreed)
+        newest = int(agreed.asscalar())
+    return newest
 
 
 def make_module(options: argparse.Namespace, begin_epoch: int) -> mx.mod.Module:
@@ -94,8 +99,8 @@ def fit(
     kvstore: "str | mx.kv.KVStore",
     options: argparse.Namespace,
     begin_epoch: int,
-    rank: int,
     num_workers: int,
+    checkpoint: mx.model.TrainingCheckpoint,
 ) -> None:
     # Asynchronous servers update with every worker's step, synchronous ones with all workers' steps together: so many
     # more updates must each go that much less far.
@@ -103,8 +108,7 @@ def fit(
     num_updates = options.num_epochs * train_data.num_batches * updates_per_step
     learning_rate = options.lr / updates_per_step
     lr_scheduler = mx.lr_scheduler.CosineScheduler(num_updates, base_lr=learning_rate, final_lr=learning_rate / 100)
-    checkpoint = mx.callback.module_checkpoint(module, options.model_prefix, save_optimizer_states=True)
-    bar = ProgressBar(train_data.num_batches, begin_epoch, options.num_epochs, shown=rank == 0)
+    bar = ProgressBar(train_data.num_batches, begin_epoch, options.num_epochs, shown=checkpoint.rank == 0)
     module.fit(
         train_data,
         kvstore=kvstore,
@@ -114,7 +118,7 @@ def fit(
         begin_epoch=begin_epoch,
         num_epoch=options.num_epochs,
         batch_end_callback=bar,
-        epoch_end_callback=checkpoint if rank == 0 else None,
+        epoch_end_callback=checkpoint,
     )
     bar.close()
 

@@ -11,7 +11,8 @@ from mxtrain_worker.batch_end import BatchEndParam, as_list
 class FitLoop:
     """Trains a bound module that has parameters and an optimizer. One object per call of `fit`.
 
-    options: the arguments of `BaseModule.fit` by name; callbacks see them in `BatchEndParam.locals`.
+    options: the arguments of `BaseModule.fit` by name; callbacks see them in `BatchEndParam.locals`. An epoch-end
+    callback that has a method `at_boundary(num_epochs)` is called once more, when the data is ready for the next epoch.
     """
 
     def __init__(self, module: Any, options: dict[str, Any]) -> None:
@@ -33,6 +34,9 @@ class FitLoop:
         for epoch in range(begin_epoch, num_epoch):
             self._run_epoch(epoch)
             self.train_data.reset()
+            for callback in self._epoch_callbacks:
+                if hasattr(callback, "at_boundary"):
+                    callback.at_boundary(epoch + 1)
 
     def _run_epoch(self, epoch: int) -> None:
         module, log = self.module, self.module.logger

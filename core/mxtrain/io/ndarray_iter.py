@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,21 @@ class NDArrayIter(DataIter):
         else:
             self.cursor = -self.batch_size
             self._rolled = None
+
+    def get_state(self) -> dict[str, Any]:
+        """Where the iterator stands, as plain values: with them `set_state` goes on from here in another process."""
+        rolled = None if self._rolled is None else self._rolled.tolist()
+        return {"cursor": self.cursor, "shuffled": self.idx.tolist(), "order": self._order.tolist(), "rolled": rolled}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `get_state` gave. Raises ArgumentError for the state of an iterator over other rows."""
+        order = np.array(state["order"], dtype=np.intp)
+        if len(order) != self.num_data:
+            raise ArgumentError(f"NDArrayIter: expected the state of {self.num_data} rows. Received: {len(order)}.")
+        self.cursor = int(state["cursor"])
+        self.idx = np.array(state["shuffled"], dtype=np.intp)
+        self._order = order
+        self._rolled = None if state["rolled"] is None else np.array(state["rolled"], dtype=np.intp)
 
     def _shuffle(self) -> None:
         if self.shuffle:
