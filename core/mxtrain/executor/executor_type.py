@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context
 from mxtrain.executor.common_expressions import eliminate_common_expressions
@@ -143,6 +145,7 @@ class Executor:
             )
         return listed
 
+    @np.errstate(all="ignore")  # infinities and NaN are results like others
     def _run(self, steps: StepList) -> None:
         run = steps.run if self._monitor is None else partial(self._run_watched, steps)
         if self._ctx.device_typeid == 2:

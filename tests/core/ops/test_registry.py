@@ -160,7 +160,7 @@ def test_grad_req(op, case):
             if start is None:
                 assert gradient is None
             else:
-                np.testing.assert_allclose(gradient.asnumpy(), expected[position] + start, rtol=1e-12, atol=1e-12)
+                np.testing.assert_allclose(gradient.asnumpy(), expected[position] + start, rtol=1e-9, atol=1e-9)
 
 
 KERNEL_CASES = [

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
 
 
@@ -25,15 +28,22 @@ def _ufunc(name: str) -> Callable[..., Any]:
     return lambda xp, lhs, rhs, out: getattr(xp, name)(lhs, rhs, out=out)
 
 
+def _in_floats(name: str) -> Callable[..., Any]:
+    """A function whose result for integers is that for floats without its fraction."""
+
+    def compute(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
+        if lhs.dtype.kind not in "iu":
+            return getattr(xp, name)(lhs, rhs, out=out)
+        return deliver(getattr(xp, name)(lhs.astype(np.float64), rhs.astype(np.float64)), out, lhs.dtype)
+
+    return compute
+
+
 def _truth(name: str) -> Callable[..., Any]:
     """A comparison whose result is 0 or 1 in the inputs' dtype."""
 
     def compute(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
-        truth = getattr(xp, name)(lhs, rhs)
-        if out is None:
-            return truth.astype(lhs.dtype)
-        out[...] = truth
-        return out
+        return deliver(getattr(xp, name)(lhs, rhs), out, lhs.dtype)
 
     return compute
 
@@ -48,11 +58,7 @@ def _mod(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
 
 def _divide(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
     if lhs.dtype.kind in "iu":  # C's integer division, which truncates
-        result = xp.trunc(xp.true_divide(lhs, rhs)).astype(lhs.dtype)
-        if out is None:
-            return result
-        out[...] = result
-        return out
+        return deliver(xp.trunc(xp.true_divide(lhs, rhs)), out, lhs.dtype)
     return xp.true_divide(lhs, rhs, out=out)
 
 
@@ -98,7 +104,7 @@ ARITHMETIC = (
         ("_power", "_Power", "_pow"),
         ("broadcast_power",),
         "lhs to the power of rhs",
-        _ufunc("power"),
+        _in_floats("power"),
         lambda F, gy, y, lhs, rhs: (gy * rhs * lhs ** (rhs - 1), gy * y * F.log(lhs)),
         low=0.5,
     ),
@@ -120,7 +126,7 @@ ARITHMETIC = (
         ("_hypot",),
         ("broadcast_hypot",),
         "sqrt(lhs^2 + rhs^2)",
-        _ufunc("hypot"),
+        _in_floats("hypot"),
         lambda F, gy, y, lhs, rhs: (gy * lhs / y, gy * rhs / y),
     ),
 )
@@ -149,13 +155,21 @@ def require_same_dtype(lhs: Any, rhs: Any) -> None:
         )
 
 
+def require_numbers(dtype: Any) -> None:
+    """Raise ArgumentTypeError for arithmetic on truth values."""
+    if dtype.kind == "b":
+        raise ArgumentTypeError("Expected: numbers. Received: arrays of dtype bool. Convert them with astype.")
+
+
 def _declare_elementwise(function: Binary) -> None:
-    compute = function.compute
+    compute, is_arithmetic = function.compute, callable(function.gradient)
 
     def forward(xp, lhs, rhs, *, out=None):
         if lhs.shape != rhs.shape:
             raise ArgumentError(f"Expected: two arrays of one shape. Received: {lhs.shape} and {rhs.shape}.")
         require_same_dtype(lhs, rhs)
+        if is_arithmetic:
+            require_numbers(lhs.dtype)
         return compute(xp, lhs, rhs, out)
 
     declare_operator(
@@ -172,9 +186,12 @@ def _declare_elementwise(function: Binary) -> None:
 
 def _declare_broadcasting(function: Binary) -> None:
     compute, differentiate = function.compute, function.gradient
+    is_arithmetic = callable(differentiate)
 
     def forward(xp, lhs, rhs, *, out=None):
         require_same_dtype(lhs, rhs)
+        if is_arithmetic:
+            require_numbers(lhs.dtype)
         return compute(xp, lhs, rhs, out)
 
     def gradient(F, gy, y, lhs, rhs):

@@ -1,9 +1,14 @@
 """Arithmetic of an array and a number, such as `a + 2` and `2 - a`."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from mxtrain.ops import shapes
+from mxtrain.ops.elementwise.binary import require_numbers
+from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
 
 
@@ -15,11 +20,20 @@ def _ufunc(name: str, *, reflected: bool = False) -> Callable[..., Any]:
 
 def _truth(name: str) -> Callable[..., Any]:
     def compute(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
-        truth = getattr(xp, name)(data, scalar)
-        if out is None:
-            return truth.astype(data.dtype)
-        out[...] = truth
-        return out
+        return deliver(getattr(xp, name)(data, scalar), out, data.dtype)
+
+    return compute
+
+
+def _in_floats(name: str, *, reflected: bool = False) -> Callable[..., Any]:
+    """A function whose result for integers is that for floats without its fraction."""
+
+    def compute(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
+        function = getattr(xp, name)
+        if data.dtype.kind not in "iu":
+            return function(scalar, data, out=out) if reflected else function(data, scalar, out=out)
+        wide, number = data.astype(np.float64), float(scalar)
+        return deliver(function(number, wide) if reflected else function(wide, number), out, data.dtype)
 
     return compute
 
@@ -87,14 +101,14 @@ _FAMILY: tuple[tuple[tuple[str, ...], str, Callable[..., Any], Any, float], ...]
     (
         ("_power_scalar", "_PowerScalar"),
         "data to the power of scalar",
-        _ufunc("power"),
+        _in_floats("power"),
         lambda F, gy, y, data, scalar: gy * scalar * data ** (scalar - 1),
         0.5,
     ),
     (
         ("_rpower_scalar", "_RPowerScalar"),
         "scalar to the power of data",
-        _ufunc("power", reflected=True),
+        _in_floats("power", reflected=True),
         lambda F, gy, y, data, scalar: gy * y * F.log(F.ones_like(data) * scalar),
         -1,
     ),
@@ -115,7 +129,7 @@ _FAMILY: tuple[tuple[tuple[str, ...], str, Callable[..., Any], Any, float], ...]
     (
         ("_hypot_scalar", "_HypotScalar"),
         "sqrt(data^2 + scalar^2)",
-        _ufunc("hypot"),
+        _in_floats("hypot"),
         lambda F, gy, y, data, scalar: gy * data / y,
         -1,
     ),
@@ -136,12 +150,26 @@ _FAMILY: tuple[tuple[tuple[str, ...], str, Callable[..., Any], Any, float], ...]
 )
 
 
+@functools.lru_cache(1024)
+def _as_element(dtype: np.dtype, scalar: float) -> Any:
+    """A number as MXNet converts it to an integer dtype: without its fraction, wrapped around where it is too large."""
+    if dtype.kind == "b":
+        return np.bool_(scalar)
+    limits = np.iinfo(dtype if dtype.itemsize >= 4 else np.int32)
+    if not limits.min <= scalar <= limits.max:
+        return dtype.type(limits.min)
+    return np.int64(int(scalar)).astype(dtype)
+
+
 def _declare(names: tuple[str, ...], meaning: str, compute: Callable[..., Any], formula: Any, low: float) -> None:
+    is_arithmetic = callable(formula)
+
     def forward(xp, data, *, scalar: float, out=None):
-        if data.dtype.kind in "iub":
-            # an integer array stays one: MXNet converts the number
-            return compute(xp, data, data.dtype.type(scalar), out).astype(data.dtype, copy=False)
-        return compute(xp, data, scalar, out)
+        if data.dtype.kind not in "iub":
+            return compute(xp, data, scalar, out)
+        if is_arithmetic:
+            require_numbers(data.dtype)
+        return deliver(compute(xp, data, _as_element(data.dtype, scalar), None), out, data.dtype)
 
     def gradient(F, gy, y, data, *, scalar):
         return formula(F, gy, y, data, scalar)

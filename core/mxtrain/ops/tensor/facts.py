@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxtrain.ops import types
-from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
+from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT, Case, operator
 
 
 @operator("shape_array", cases=[Case(data=(2, 3))])
@@ -11,7 +11,7 @@ class ShapeArray:
     """The sizes of data's axes. Output: (ndim,), int64."""
 
     infer_type = types.outputs_are(np.int64)
-    gradient = NOT_DIFFERENTIABLE
+    gradient = ZERO_GRADIENT
 
     def infer_shape(ins, outs, p):
         return ins, [None if ins[0] is None else (len(ins[0]),)]
@@ -25,7 +25,7 @@ class SizeArray:
     """The number of data's elements. Output: (1,), int64."""
 
     infer_type = types.outputs_are(np.int64)
-    gradient = NOT_DIFFERENTIABLE
+    gradient = ZERO_GRADIENT
 
     def infer_shape(ins, outs, p):
         return ins, [(1,)]

@@ -195,7 +195,7 @@ class SpreadReduced:
     ):
         axes = reduced_axes(axis, exclude, like.ndim)
         if average:
-            data = data / data.dtype.type(max(like.size // max(data.size, 1), 1))
+            data = (data / max(like.size // max(data.size, 1), 1)).astype(data.dtype, copy=False)
         result = xp.empty(like.shape, data.dtype) if out is None else out
         result[...] = data.reshape(reduced_shape(like.shape, axes, True))
         return result
