@@ -27,7 +27,7 @@ from mxtrain.device.scratch import scratch_bytes
 SRC, DST, WEIGHTS, BIAS, WORKSPACE, SCRATCHPAD = 1, 17, 33, 41, 64, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS = 129, 145, 161
 FORWARD_TRAINING, FORWARD_INFERENCE = 64, 96
-_SUCCESS = 0
+_SUCCESS, _UNIMPLEMENTED = 0, 3
 _CPU = 1
 _IN_ORDER = 1
 _FLOAT32 = 3
@@ -66,7 +66,11 @@ class _Argument(ctypes.Structure):
 
 
 class OneDnnError(MXNetError):
-    """A call of oneDNN that failed, or that the library does not implement for these arrays."""
+    """A call of oneDNN that failed."""
+
+
+class NotImplementedByOneDnn(OneDnnError):
+    """What the library does not implement for arrays like these, or on this processor."""
 
 
 def is_usable() -> bool:
@@ -154,7 +158,8 @@ def call(function: str, *arguments: Any) -> None:
     """Call a function of the library. Raises OneDnnError unless it reports success."""
     status = getattr(_require_library(), function)(*arguments)
     if status != _SUCCESS:
-        raise OneDnnError(f"oneDNN: expected {function} to succeed. Received: {_STATUS.get(status, status)}.")
+        kind = NotImplementedByOneDnn if status == _UNIMPLEMENTED else OneDnnError
+        raise kind(f"oneDNN: expected {function} to succeed. Received: {_STATUS.get(status, status)}.")
 
 
 def _require_library() -> ctypes.CDLL:

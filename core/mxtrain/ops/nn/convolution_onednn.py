@@ -2,22 +2,14 @@
 
 import numpy as np
 
-from mxtrain.device import onednn
 from mxtrain.device import onednn_convolution as kernels
 from mxtrain.ops.nn.checks import require_shape
 from mxtrain.ops.nn.convolution import Convolution, ConvolutionBackwardData, ConvolutionBackwardWeight, check_inputs
+from mxtrain.ops.nn.onednn_kernel import onednn_kernel
 from mxtrain.ops.nn.window_parameters import read_windows, require_channels_first
 
 
-def _suits(arrays, p):
-    """Whether oneDNN computes on these arrays."""
-    return (
-        all(isinstance(array, np.ndarray) and array.dtype == np.float32 and array.size for array in arrays)
-        and onednn.is_usable()
-    )
-
-
-@Convolution.kernel("onednn", when=_suits)
+@onednn_kernel(Convolution)
 def _forward(
     xp, data, weight, bias=None, *, kernel, stride, dilate, pad, num_filter, num_group, layout, out=None, **ignored
 ):
@@ -29,7 +21,7 @@ def _forward(
     return out
 
 
-@ConvolutionBackwardData.kernel("onednn", when=_suits)
+@onednn_kernel(ConvolutionBackwardData)
 def _backward_data(xp, gy, weight, data, *, kernel, stride, dilate, pad, num_filter, num_group, out=None):
     windows = read_windows(kernel, stride, dilate, pad)
     require_shape("gy", gy, check_inputs(data, weight, None, windows, num_filter, num_group))
@@ -38,7 +30,7 @@ def _backward_data(xp, gy, weight, data, *, kernel, stride, dilate, pad, num_fil
     return out
 
 
-@ConvolutionBackwardWeight.kernel("onednn", when=_suits)
+@onednn_kernel(ConvolutionBackwardWeight)
 def _backward_weight(xp, gy, data, weight, *, kernel, stride, dilate, pad, num_filter, num_group, out=None):
     windows = read_windows(kernel, stride, dilate, pad)
     require_shape("gy", gy, check_inputs(data, weight, None, windows, num_filter, num_group))

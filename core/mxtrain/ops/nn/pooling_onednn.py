@@ -6,15 +6,14 @@ from mxtrain.base import MXNetError
 from mxtrain.device import onednn
 from mxtrain.device import onednn_pooling as kernels
 from mxtrain.ops.nn.checks import require_shape
+from mxtrain.ops.nn.onednn_kernel import onednn_kernel
 from mxtrain.ops.nn.pooling import Pooling, PoolingBackward, read_geometry
 from mxtrain.ops.nn.window_parameters import require_channels_first
 
 
 def _suits(arrays, p):
-    """Whether oneDNN computes this pooling of these arrays as MXNet defines it."""
-    if p.pool_type not in ("max", "avg") or not onednn.is_usable():
-        return False
-    if not all(isinstance(array, np.ndarray) and array.dtype == np.float32 and array.size for array in arrays):
+    """Whether oneDNN computes this pooling as MXNet defines it."""
+    if p.pool_type not in ("max", "avg"):
         return False
     data = arrays[0] if len(arrays) == 1 else arrays[1]
     try:
@@ -31,7 +30,7 @@ def _kind(pool_type, count_include_pad):
     return "avg_without_pad" if pool_type == "avg" and count_include_pad is False else pool_type
 
 
-@Pooling.kernel("onednn", when=_suits)
+@onednn_kernel(Pooling, _suits)
 def _forward(
     xp,
     data,
@@ -62,7 +61,7 @@ def _bytes(held, size):
     return held if held is not None and held.size == size else np.empty(size, np.uint8)
 
 
-@PoolingBackward.kernel("onednn", when=_suits)
+@onednn_kernel(PoolingBackward, _suits)
 def _backward(
     xp,
     gy,
