@@ -100,8 +100,8 @@ def infer(example: Example, shapes: Sequence[Any], types: Sequence[Any]) -> tupl
 
 
 def _carriers(example: Example, outputs: Sequence[mx.nd.NDArray]) -> list[mx.nd.NDArray]:
-    """The outputs that carry gradients: floating ones, and only the first where the others may be hidden statistics."""
-    carriers = outputs if example.op.choose_visible is None else outputs[:1]
+    """The outputs that carry gradients: floating ones, without the statistics that a normalisation shows on demand."""
+    carriers = outputs[:1] if example.params.get("output_mean_var") else outputs
     return [y for y in carriers if y.dtype in (np.float32, np.float64)]
 
 
