@@ -19,7 +19,7 @@ LAYERS = {
     "device": {"base"},
     "ops": {"base", "device"},
     "ndarray": {"base", "device", "ops"},
-    "autograd": {"base", "device", "ops", "ndarray"},
+    "autograd": {"base", "device", "ops", "ndarray", "symbol"},
     "symbol": {"base", "device", "ops", "ndarray"},
     "executor": {"base", "device", "ops", "ndarray", "symbol"},
 }
