@@ -186,3 +186,14 @@ def test_kinds_of_a_store_must_agree() -> None:
     cluster.clients[0].ask_all(m.OpenStore, 0, "sync")
     with pytest.raises(MXNetError, match=r"dist_sync on every worker\. Received: dist_async from worker 1"):
         cluster.clients[1].ask_all(m.OpenStore, 0, "async")
+
+
+def test_keys_are_published_when_their_values_lie_on_all_servers() -> None:
+    cluster = Cluster(1, 3)
+    (directory,) = cluster.directories()
+    cluster.sent.clear()
+    directory.add(["cut"], [np.ones(3000, np.float32)])
+    kinds = [(server, type(message).__name__) for _, server, message in cluster.sent]
+    published = kinds.index((0, "Publish"))
+    for server in range(3):
+        assert kinds.index((server, "Write")) < kinds.index((server, "Sync")) < published

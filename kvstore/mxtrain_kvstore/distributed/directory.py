@@ -68,6 +68,8 @@ class Directory:
                 self._create_on(server, parts, entries, values)
         for entry in entries:
             entry[3].sort(key=lambda part: part[5])
+        # a worker may hear of the keys from one server and pull from another: the values must lie on all of them first
+        self.client.ask([server for server, parts in enumerate(wanted) if parts], m.Sync)
         self.client.ask_all(m.Publish, self.store, entries)
         return entries
 
