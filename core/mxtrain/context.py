@@ -18,7 +18,7 @@ class Context:
     device_id: index of the device. As a `with` block it becomes the default context of the thread.
     """
 
-    __slots__ = ("_backend", "_outer", "device_id", "device_type", "device_typeid")
+    __slots__ = ("_backend", "device_id", "device_type", "device_typeid")
 
     devtype2str: ClassVar[dict[int, str]] = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
     devstr2type: ClassVar[dict[str, int]] = {name: number for number, name in devtype2str.items()}
@@ -28,6 +28,7 @@ class Context:
     device_type: str
     device_id: int
     device_typeid: int
+    _backend: Backend | None
 
     def __new__(cls, device_type: "str | Context", device_id: int = 0) -> "Context":
         """The one object of a device."""
@@ -50,8 +51,7 @@ class Context:
                 self.device_type = device_type
                 self.device_id = device_id
                 self.device_typeid = cls.devstr2type[device_type]
-                self._backend: Backend | None = None
-                self._outer: list[Context] = []
+                self._backend = None
                 cls._instances[key] = self
             return cls._instances[key]
 

@@ -109,7 +109,7 @@ def _under(scope: Callable[[], contextlib.AbstractContextManager[None]], target:
                 setattr(target, name, _under(scope, member))
             elif isinstance(member, property):
                 parts = (part and _under(scope, part) for part in (member.fget, member.fset, member.fdel))
-                setattr(target, name, property(*parts, doc=member.__doc__))  # type: ignore[arg-type]
+                setattr(target, name, property(*parts))  # type: ignore[arg-type]
         return target
     if not callable(target):
         raise ArgumentTypeError(f"Expected: a function or a class to decorate. Received: {type(target).__name__}.")

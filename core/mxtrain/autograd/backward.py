@@ -117,6 +117,8 @@ def _input_gradients(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArra
         return (None,) * len(inputs)
     if op.gradient is NOT_DIFFERENTIABLE:
         raise MXNetError(f"Operator {op.name!r}: expected a differentiable operator in backward. It has no gradient.")
+    gy: Any
+    y: Any
     if op.single_output:
         gy, y = arrived[0], call.output(0, outputs[0], mode.recording)
     else:

@@ -31,7 +31,8 @@ def infer_specs(symbol: Symbol, shapes: Mapping[str, Any], types: Mapping[str, A
             "Expected: shapes that decide all others. Received: too few; these remain unknown (-1: an unknown size): "
             f"{', '.join(missing)}. Give them as keyword arguments."
         )
-    arguments, states = {}, {}
+    arguments: dict[str, Spec] = {}
+    states: dict[str, Spec] = {}
     for variable in variables:
         group = states if id(variable.node) in aux else arguments
         group[variable.node.name] = Spec(found.get(variable), dtypes.get(variable))

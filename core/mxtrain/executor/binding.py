@@ -68,14 +68,16 @@ def simple_bind(
     Raises MXNetError naming the arguments whose shape does not follow.
     """
     _distinct_names(symbol)
-    unknown = set(kwargs) - set(symbol.list_inputs())
+    # as in MXNet, keyword arguments that are no shapes do not matter
+    shapes = {name: value for name, value in kwargs.items() if isinstance(value, (tuple, list))}
+    unknown = set(shapes) - set(symbol.list_inputs())
     if unknown:
         raise NameLookupError(f"Expected: shapes for {symbol.list_inputs()}. Received: {sorted(unknown)}.")
-    specs, aux_specs = infer_specs(symbol, kwargs, type_dict or {})
+    specs, aux_specs = infer_specs(symbol, shapes, type_dict or {})
     reqs = _grad_reqs(grad_req, list(specs))
     context_of = _placement(symbol, ctx, group2ctx)
     allocator = Allocator(context_of, shared_exec, set(shared_arg_names or ()), shared_buffer)
-    args, grads, arenas = allocator.arguments(specs, reqs, inputs=set(kwargs))
+    args, grads, arenas = allocator.arguments(specs, reqs, inputs=set(shapes))
     aux = {name: allocator.state(name, spec) for name, spec in aux_specs.items()}
     spare = shared_exec.memory_slots if shared_exec is not None else ()
     return Executor(symbol, ctx, args, grads, reqs, aux, spare=spare, arenas=arenas)

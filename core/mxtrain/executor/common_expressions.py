@@ -30,13 +30,14 @@ def eliminate_common_expressions(heads: Sequence[Entry]) -> list[Entry]:
 
 def _merge(node: Node, merged: dict[int, Node], known: dict[Any, Node]) -> Node:
     """The node that stands for a node: an earlier equal one, itself, or itself with its inputs merged."""
-    if node.op is None:
+    op = node.op
+    if op is None:
         return node
     inputs = [Entry(merged[id(entry.node)], entry.index) for entry in node.inputs]
     if inputs != node.inputs:
-        node = Node(node.op, node.name, inputs, node.attrs, node.runtime)
-    if node.op.mutates or node.op.runtime & _IMPURE or node.runtime:
+        node = Node(op, node.name, inputs, node.attrs, node.runtime)
+    if op.mutates or op.runtime & _IMPURE or node.runtime:
         return node
     # by identity: entries of different nodes are never equal
-    identity = (id(node.op), *sorted(node.attrs.items()), *((id(entry.node), entry.index) for entry in inputs))
+    identity = (id(op), *sorted(node.attrs.items()), *((id(entry.node), entry.index) for entry in inputs))
     return known.setdefault(identity, node)

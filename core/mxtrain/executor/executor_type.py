@@ -100,13 +100,13 @@ class Executor:
         target[:] = value
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
-        """Compute the gradients of the last `forward` (which should have had is_train=True).
+        """Compute the gradients of the last `forward`, which should have had is_train=True; without one it runs now.
 
         out_grads: the gradient by each output (an NDArray, a list or a dict by output name); loss layers need none.
-        Raises MXNetError where one is missing, or where no forward came before.
+        Raises MXNetError where one is missing.
         """
         if not self._has_run:
-            raise MXNetError("Expected: forward(is_train=True) before backward(). Received: no such call.")
+            self.forward(is_train=True)
         given = self._listed(out_grads)
         for index, buffer in enumerate(self._head_grads):
             if buffer is None:

@@ -55,7 +55,7 @@ for _name, _array_op, _scalar_op in (
     ("__ne__", "broadcast_not_equal", "_not_equal_scalar"),
 ):
     setattr(Value, _name, _arithmetic(_array_op, _scalar_op))
-Value.__neg__ = lambda self: self.builder.negative(self)  # type: ignore[attr-defined]
+setattr(Value, "__neg__", lambda self: self.builder.negative(self))
 
 
 class FormulaBuilder:

@@ -122,7 +122,7 @@ class NDArray:
     @property
     def T(self) -> "NDArray":
         """A copy with the axes in reverse order."""
-        return self.transpose()  # type: ignore[no-any-return]
+        return self.transpose()
 
     @property
     def handle(self) -> int:
@@ -177,11 +177,11 @@ class NDArray:
         """The array with another element type; itself when copy is False and it has that type already."""
         if not copy and self._data.dtype == as_dtype(dtype):
             return self
-        return self.cast(dtype=dtype)  # type: ignore[no-any-return]
+        return self.cast(dtype=dtype)
 
     def copy(self) -> "NDArray":
         """A new array with the same values on the same context."""
-        return self._copy()  # type: ignore[no-any-return]
+        return self._copy()
 
     def copyto(self, other: "NDArray | Context") -> "NDArray":
         """Copy the values into another array of the same shape, or a new one on a context; returns the target."""
@@ -307,7 +307,7 @@ class NDArray:
     @property
     def grad(self) -> "NDArray | None":
         """The gradient array of a variable; None where `attach_grad` was not called."""
-        return recording.tape.grad_of(self)  # type: ignore[no-any-return]
+        return recording.tape.grad_of(self)
 
     @property
     def _fresh_grad(self) -> bool:

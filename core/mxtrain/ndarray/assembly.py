@@ -52,7 +52,7 @@ def split_v2(
             raise ArgumentError(
                 f"Expected: a number of equal parts of axis {axis} with size {size}. Received: {indices_or_sections}."
             )
-        cut = {"sections": indices_or_sections}
+        cut: dict[str, Any] = {"sections": indices_or_sections}
     else:
         cut = {"indices": (0, *indices_or_sections)}
     parts: NDArray | list[NDArray] = functions._split_v2(ary, axis=axis, squeeze_axis=squeeze_axis, **cut)

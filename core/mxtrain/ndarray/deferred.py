@@ -65,7 +65,7 @@ def settle_all() -> None:
         for deferred in waiting:
             try:
                 deferred.settle()
-            except Exception as error:  # the others must be waited for as well; raised below
+            except Exception as error:  # noqa: BLE001 - the others must be waited for as well; raised below
                 failure = failure or error
     if failure is not None:
         raise failure

@@ -22,7 +22,7 @@ def install_prop_factory(factory: Callable[[Params], Any]) -> None:
 def prop_of(p: Params) -> Any:
     """The CustomOpProp that describes a call."""
     if _make_prop is None:
-        raise MXNetError(f"Custom operator {p.op_type!r}: expected a class registered by mx.operator.register. There is none.")
+        raise MXNetError(f"Custom operator {p.op_type!r}: expected a class that mx.operator.register knows. None is.")
     return _make_prop(p)
 
 

@@ -19,8 +19,8 @@ An operator is declared once, as a class under `@operator(name, ...)`; the class
 
 `forward(xp, *inputs, *, parameters, runtime arguments)` computes on plain backend arrays; xp is numpy or cupy.
 
-- Positional arguments are the inputs; `*data` takes any number (their count travels as the parameter that `count` names).
-  A default of None marks an input that some parameters switch off: `inputs(p)` then tells which names are in use.
+- Positional arguments are the inputs; `*data` takes any number (their count travels as the parameter that `count`
+  names). A default of None marks an input that some parameters switch off: `inputs(p)` then tells which are in use.
 - Keyword-only arguments are parameters, typed by their annotations (see `parameters`), except the runtime arguments:
   `out` (an array, or a tuple of them, to write into and return; None: allocate), `is_train`, `rng` (the device's
   `RandomState`), `needs` (per input, whether its gradient is wanted), `ctx` (the Context) and `state` (what
@@ -34,8 +34,8 @@ operators without one. A fused backward kernel is one more operator.
 
 Other names a class may define (p holds all parameters as attributes):
 `infer_shape`, `infer_type` (rules of `shapes` and `types`; the type rule defaults to `types.same`), `inputs(p)`,
-`aux` (names of the inputs that are auxiliary states, last, or a function of p), `mutates` (names of inputs that forward writes),
-`outputs` (names, or a function of p), `visible` (how many of the outputs a user sees, or a function of p),
+`aux` (names of the inputs that are auxiliary states, last, or a function of p), `mutates` (names of inputs that forward
+writes), `outputs` (names, or a function of p), `visible` (how many of the outputs a user sees, or a function of p),
 `inplace` (indices of inputs whose buffer output 0 may take over), `view` (the output is the input's memory in another
 shape), `ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`.
 """

@@ -147,8 +147,9 @@ class Parameter:
 
 
 def read_parameter(name: str, annotation: Any, default: Any) -> Parameter:
-    """A Parameter from a signature's annotation: bool, int, float, str, Shape, Floats, OptionalInts, DType, Literal[...],
-    or one of them `| None`.
+    """A Parameter from a signature's annotation.
+
+    Annotations: bool, int, float, str, Shape, Floats, OptionalInts, DType, Literal[...], or one of them `| None`.
     """
     optional = False
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:

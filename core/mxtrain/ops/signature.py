@@ -20,7 +20,9 @@ def bind(op: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], array_typ
         return _bind_variadic(op, args, kwargs, array_type)
     names = (*op.input_names, *op.params)
     if len(args) > len(names):
-        raise ArgumentTypeError(f"Operator {op.name!r}: expected at most {len(names)} arguments. Received: {len(args)}.")
+        raise ArgumentTypeError(
+            f"Operator {op.name!r}: expected at most {len(names)} arguments. Received: {len(args)}."
+        )
     given = {name: value for name, value in zip(names, args, strict=False) if value is not None}
     for name, value in kwargs.items():
         if name in given:
@@ -88,14 +90,15 @@ def select_inputs(op: Operator, inputs: Sequence[Any], params: Mapping[str, Any]
     for name, value in given.items():
         if value is not None and name not in names:
             raise ArgumentTypeError(
-                f"Operator {op.name!r}: expected the inputs {list(names)} with these parameters. Received: {name!r} too."
+                f"Operator {op.name!r}: expected the inputs {list(names)} with these parameters. "
+                f"Received: {name!r} too."
             )
     return [given[name] for name in names]
 
 
 def python_signature(op: Operator) -> inspect.Signature:
     """The signature that the generated functions show."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
     if op.variadic:
         parameters = [inspect.Parameter("data", inspect.Parameter.VAR_POSITIONAL)]
         kind = inspect.Parameter.KEYWORD_ONLY

@@ -55,7 +55,7 @@ def _install() -> None:
         setattr(Symbol, f"__r{name}__", _reflected(reflected_op))
     for name, (symbol_op, scalar_op) in _COMPARISONS.items():
         setattr(Symbol, f"__{name}__", _binary(symbol_op, scalar_op))
-    Symbol.__neg__ = lambda self: functions._MulScalar(self, scalar=-1.0)  # type: ignore[attr-defined]
+    setattr(Symbol, "__neg__", lambda self: functions._MulScalar(self, scalar=-1.0))
     Symbol.__abs__ = functions.abs  # type: ignore[attr-defined]
 
 

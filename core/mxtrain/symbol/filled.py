@@ -8,17 +8,17 @@ from mxtrain.symbol.symbol_type import Symbol
 
 def zeros(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
     """A symbol of zeros; float32 by default. shape: sizes, 0 for those that inference fills in."""
-    return functions._zeros(shape=shape, dtype=dtype or "float32", **kwargs)  # type: ignore[no-any-return]
+    return functions._zeros(shape=shape, dtype=dtype or "float32", **kwargs)
 
 
 def ones(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
     """A symbol of ones; float32 by default. shape: sizes, 0 for those that inference fills in."""
-    return functions._ones(shape=shape, dtype=dtype or "float32", **kwargs)  # type: ignore[no-any-return]
+    return functions._ones(shape=shape, dtype=dtype or "float32", **kwargs)
 
 
 def full(shape: Any, val: float, dtype: Any = None, **kwargs: Any) -> Symbol:
     """A symbol filled with `val`; float32 by default."""
-    return functions._full(  # type: ignore[no-any-return]
+    return functions._full(
         shape=shape, value=float(val), dtype=dtype or "float32", **kwargs
     )
 
@@ -36,7 +36,7 @@ def arange(
 
     Without stop the numbers run from 0 to start. infer_range: the length follows from what the symbol is used with.
     """
-    return functions._arange(  # type: ignore[no-any-return]
+    return functions._arange(
         start=start,
         stop=stop,
         step=step,
@@ -51,11 +51,11 @@ def linspace(
     start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None
 ) -> Symbol:
     """`num` evenly spaced numbers from start to stop (inclusive where endpoint); float32 by default."""
-    return functions._linspace(  # type: ignore[no-any-return]
+    return functions._linspace(
         start=start, stop=stop, num=num, endpoint=endpoint, name=name, dtype=dtype or "float32"
     )
 
 
 def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:
     """An (N, M) matrix with ones on the k-th diagonal; M = N by default; float32 by default."""
-    return functions._eye(N=N, M=M, k=k, dtype=dtype or "float32", **kwargs)  # type: ignore[no-any-return]
+    return functions._eye(N=N, M=M, k=k, dtype=dtype or "float32", **kwargs)

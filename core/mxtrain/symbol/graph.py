@@ -97,7 +97,7 @@ class Entry(NamedTuple):
     """One output of a node."""
 
     node: Node
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # hides tuple.index, which nobody calls
 
 
 def topological(heads: Iterable[Entry]) -> list[Node]:

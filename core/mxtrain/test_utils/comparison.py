@@ -188,6 +188,6 @@ def assert_exception(f: Callable[..., Any], exception_type: Any, *args: Any, **k
         raise ArgumentError(f"Expected: an exception type. Received: {exception_type!r}.")
     try:
         f(*args, **kwargs)
-    except exception_type:
+    except exception_type:  # type: ignore[misc]
         return
     raise AssertionError(f"Expected: {exception_type} from {getattr(f, '__name__', f)!r}. Received: no exception.")
