@@ -1,0 +1,1 @@
+"""Operators that detect objects: boxes, anchors, targets, suppression."""
