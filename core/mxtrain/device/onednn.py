@@ -78,7 +78,7 @@ def is_usable() -> bool:
 
     (A child has the parent's OpenMP runtime but not its threads, and would wait for them forever.)
     """
-    return not _process.forked and _library() is not None
+    return not _process.forked and _find() is not None
 
 
 class _Process:
@@ -96,14 +96,14 @@ os.register_at_fork(after_in_child=_note_fork)
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
+def _find() -> ctypes.CDLL | None:
     """The loaded library; None where there is none of version 3, or it is switched off."""
     if os.environ.get("MXNET_MKLDNN_ENABLED", "1") == "0":
         return None
     for path in _candidates():
-        library = _load(path)
-        if library is not None:
-            return library
+        found = _load(path)
+        if found is not None:
+            return found
     return None
 
 
@@ -122,53 +122,56 @@ def _load(path: str) -> ctypes.CDLL | None:
     previous = os.environ.get("OMP_WAIT_POLICY")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        library = ctypes.CDLL(path)
-        library.dnnl_version.restype = ctypes.POINTER(_Version)
-        if library.dnnl_version().contents.major != 3:
+        loaded = ctypes.CDLL(path)
+        loaded.dnnl_version.restype = ctypes.POINTER(_Version)
+        if loaded.dnnl_version().contents.major != 3:
             return None
     except (OSError, AttributeError):
         return None
     finally:
         if previous is None:
             del os.environ["OMP_WAIT_POLICY"]
-    _declare(library)
-    return library
+    _declare(loaded)
+    return loaded
 
 
-def _declare(library: ctypes.CDLL) -> None:
+def _declare(loaded: ctypes.CDLL) -> None:
     """Types of the functions that take or return more than pointers."""
-    library.dnnl_engine_create.argtypes = (c_void_p, c_int, c_size_t)
-    library.dnnl_stream_create.argtypes = (c_void_p, c_void_p, c_uint)
-    library.dnnl_memory_desc_create_with_strides.argtypes = (c_void_p, c_int, Dims, c_int, Dims)
-    library.dnnl_memory_desc_create_with_tag.argtypes = (c_void_p, c_int, Dims, c_int, c_int)
-    library.dnnl_memory_desc_get_size.argtypes = (c_void_p,)
-    library.dnnl_memory_desc_get_size.restype = c_size_t
-    library.dnnl_memory_desc_equal.argtypes = (c_void_p, c_void_p)
-    library.dnnl_memory_create.argtypes = (c_void_p, c_void_p, c_void_p, c_void_p)
-    library.dnnl_memory_set_data_handle.argtypes = (c_void_p, c_void_p)
-    library.dnnl_primitive_desc_query_md.argtypes = (c_void_p, c_int, c_int)
-    library.dnnl_primitive_desc_query_md.restype = c_void_p
-    library.dnnl_primitive_create.argtypes = (c_void_p, c_void_p)
-    library.dnnl_primitive_attr_set_scratchpad_mode.argtypes = (c_void_p, c_int)
-    library.dnnl_primitive_execute.argtypes = (c_void_p, c_void_p, c_int, ctypes.POINTER(_Argument))
-    library.dnnl_reorder_primitive_desc_create.argtypes = (c_void_p,) * 6
+    loaded.dnnl_engine_create.argtypes = (c_void_p, c_int, c_size_t)
+    loaded.dnnl_stream_create.argtypes = (c_void_p, c_void_p, c_uint)
+    loaded.dnnl_memory_desc_create_with_strides.argtypes = (c_void_p, c_int, Dims, c_int, Dims)
+    loaded.dnnl_memory_desc_create_with_tag.argtypes = (c_void_p, c_int, Dims, c_int, c_int)
+    loaded.dnnl_memory_desc_get_size.argtypes = (c_void_p,)
+    loaded.dnnl_memory_desc_get_size.restype = c_size_t
+    loaded.dnnl_memory_desc_equal.argtypes = (c_void_p, c_void_p)
+    loaded.dnnl_memory_create.argtypes = (c_void_p, c_void_p, c_void_p, c_void_p)
+    loaded.dnnl_memory_set_data_handle.argtypes = (c_void_p, c_void_p)
+    loaded.dnnl_primitive_desc_query_md.argtypes = (c_void_p, c_int, c_int)
+    loaded.dnnl_primitive_desc_query_md.restype = c_void_p
+    loaded.dnnl_primitive_create.argtypes = (c_void_p, c_void_p)
+    loaded.dnnl_primitive_attr_set_scratchpad_mode.argtypes = (c_void_p, c_int)
+    loaded.dnnl_primitive_execute.argtypes = (c_void_p, c_void_p, c_int, ctypes.POINTER(_Argument))
+    loaded.dnnl_reorder_primitive_desc_create.argtypes = (c_void_p,) * 6
 
 
 def call(function: str, *arguments: Any) -> None:
     """Call a function of the library. Raises OneDnnError unless it reports success."""
-    status = getattr(_require_library(), function)(*arguments)
+    check(getattr(library(), function)(*arguments), function)
+
+
+def check(status: int, function: str) -> None:
+    """Raise OneDnnError unless a function's status reports success."""
     if status != _SUCCESS:
         kind = NotImplementedByOneDnn if status == _UNIMPLEMENTED else OneDnnError
         raise kind(f"oneDNN: expected {function} to succeed. Received: {_STATUS.get(status, status)}.")
 
 
-def _require_library() -> ctypes.CDLL:
-    library = _library()
-    if library is None:
-        raise OneDnnError(
-            "Expected: libdnnl of version 3 (extra `mxtrain[onednn]`). Received: none that can be loaded."
-        )
-    return library
+def library() -> ctypes.CDLL:
+    """The loaded library. Raises OneDnnError where there is none."""
+    found = _find()
+    if found is None:
+        raise OneDnnError("Expected: libdnnl 3 (extra `mxtrain[onednn]`). Received: none that can be loaded.")
+    return found
 
 
 def create(function: str, *arguments: Any) -> c_void_p:
@@ -234,24 +237,22 @@ def any_layout(shape: tuple[int, ...]) -> c_void_p:
 
 def workspace_size(primitive_desc: c_void_p) -> int:
     """Bytes that a forward primitive writes for its backward."""
-    library = _require_library()
-    described = library.dnnl_primitive_desc_query_md(primitive_desc, _QUERY_WORKSPACE, 0)
-    return int(library.dnnl_memory_desc_get_size(described))
+    described = library().dnnl_primitive_desc_query_md(primitive_desc, _QUERY_WORKSPACE, 0)
+    return int(library().dnnl_memory_desc_get_size(described))
 
 
 class _Place:
     """Where a primitive takes one array: directly, or through a buffer in the layout that it prefers."""
 
     def __init__(self, primitive_desc: c_void_p, argument: int, layout: c_void_p | None, written: bool) -> None:
-        library = _require_library()
-        wanted = c_void_p(library.dnnl_primitive_desc_query_md(primitive_desc, _QUERY_ARGUMENT, argument))
+        wanted = c_void_p(library().dnnl_primitive_desc_query_md(primitive_desc, _QUERY_ARGUMENT, argument))
         self.argument = argument
         self.written = written
         self.memory = create("dnnl_memory_create", wanted, engine(), None)
         self.reorder: _Bound | None = None
-        if layout is None or library.dnnl_memory_desc_equal(wanted, layout):
+        if layout is None or library().dnnl_memory_desc_equal(wanted, layout):
             return
-        self.size = int(library.dnnl_memory_desc_get_size(wanted))
+        self.size = int(library().dnnl_memory_desc_get_size(wanted))
         self.outside = create("dnnl_memory_create", layout, engine(), None)
         source, target = (wanted, layout) if written else (layout, wanted)
         reorder = create("dnnl_reorder_primitive_desc_create", source, engine(), target, engine(), None)
@@ -266,10 +267,11 @@ class _Bound:
         self.primitive = create("dnnl_primitive_create", primitive_desc)
         self.count = len(memories)
         self.arguments = (_Argument * self.count)(*[_Argument(arg, memory.value) for arg, memory in memories])
+        self.execute = library().dnnl_primitive_execute
 
     def run(self, stream: c_void_p) -> None:
         """Compute. Raises OneDnnError."""
-        call("dnnl_primitive_execute", self.primitive, stream, self.count, self.arguments)
+        check(self.execute(self.primitive, stream, self.count, self.arguments), "dnnl_primitive_execute")
 
 
 class Primitive:
@@ -282,13 +284,12 @@ class Primitive:
     def __init__(self, primitive_desc: c_void_p, arrays: Sequence[tuple[int, c_void_p | None, bool]]) -> None:
         self._places = [_Place(primitive_desc, *array) for array in arrays]
         self._scratchpad = _Place(primitive_desc, SCRATCHPAD, None, True)
-        library = _require_library()
-        described = library.dnnl_primitive_desc_query_md(primitive_desc, _QUERY_ARGUMENT, SCRATCHPAD)
-        self._scratchpad_size = int(library.dnnl_memory_desc_get_size(described))
+        described = library().dnnl_primitive_desc_query_md(primitive_desc, _QUERY_ARGUMENT, SCRATCHPAD)
+        self._scratchpad_size = int(library().dnnl_memory_desc_get_size(described))
         self._bound = _Bound(
             primitive_desc, [(place.argument, place.memory) for place in (*self._places, self._scratchpad)]
         )
-        self._set_handle = library.dnnl_memory_set_data_handle
+        self._set_handle = library().dnnl_memory_set_data_handle
 
     def __call__(self, *arrays: np.ndarray) -> None:
         """Compute on arrays (C-contiguous, of the shapes and dtypes described) and return when done."""

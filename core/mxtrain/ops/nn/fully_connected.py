@@ -7,9 +7,17 @@ from mxtrain.ops.nn.partial_shapes import size_at, sizes_product
 from mxtrain.ops.operator import Case, operator
 
 
-def _matrix(data, flatten):
+def as_matrix(data, flatten):
     """The data as the matrix (samples, features) that meets the weight."""
     return data.reshape(data.shape[0], -1) if flatten else data.reshape(-1, data.shape[-1])
+
+
+def check_inputs(matrix, weight, bias, num_hidden):
+    """Raise ArgumentError or ArgumentTypeError unless weight and bias fit the data, given as a matrix."""
+    require_one_dtype(matrix, weight, bias)
+    require_shape("weight", weight, (num_hidden, matrix.shape[1]))
+    if bias is not None:
+        require_shape("bias", bias, (num_hidden,))
 
 
 def _infer_data(data, weight, out, flatten):
@@ -51,12 +59,10 @@ class FullyConnected:
         return [data, weight, *bias], [out]
 
     def forward(xp, data, weight, bias=None, *, num_hidden: int, no_bias: bool = False, flatten: bool = True, out=None):
-        matrix = _matrix(data, flatten)
-        require_one_dtype(data, weight, bias)
-        require_shape("weight", weight, (num_hidden, matrix.shape[1]))
+        matrix = as_matrix(data, flatten)
+        check_inputs(matrix, weight, bias, num_hidden)
         result = product(xp, matrix, weight.T, None if out is None else out.reshape(matrix.shape[0], num_hidden))
         if bias is not None:
-            require_shape("bias", bias, (num_hidden,))
             result += bias
         if out is not None:
             return out
@@ -84,8 +90,9 @@ class FullyConnectedBackwardData:
     infer_shape = shapes.like_input(2)
 
     def forward(xp, gy, weight, data, *, num_hidden: int, flatten: bool = True, out=None):
-        rows = gy.reshape(-1, num_hidden)
-        result = product(xp, rows, weight, None if out is None else out.reshape(rows.shape[0], weight.shape[1]))
+        rows, matrix = gy.reshape(-1, num_hidden), as_matrix(data, flatten)
+        check_inputs(matrix, weight, None, num_hidden)
+        result = product(xp, rows, weight, None if out is None else out.reshape(matrix.shape))
         return result.reshape(data.shape) if out is None else out
 
     def gradient(F, ggx, y, gy, weight, data, *, num_hidden, flatten, needs):
@@ -113,7 +120,7 @@ class FullyConnectedBackwardWeight:
         return ins, [shapes.unify(outs[0], (p.num_hidden, features))]
 
     def forward(xp, gy, data, *, num_hidden: int, flatten: bool = True, out=None):
-        return product(xp, gy.reshape(-1, num_hidden).T, _matrix(data, flatten), out)
+        return product(xp, gy.reshape(-1, num_hidden).T, as_matrix(data, flatten), out)
 
     def gradient(F, ggw, y, gy, data, *, num_hidden, flatten, needs):
         form = {"num_hidden": num_hidden, "flatten": flatten}

@@ -253,6 +253,11 @@ def _backward_outputs(p):
     return ("data", "parameters", "initial_state", *(("initial_cell",) if p.mode == "lstm" else ()))
 
 
+def _infer_backward(ins, outs, p):
+    known = dict(zip(_backward_names(p), ins, strict=True))
+    return ins, [known[name] for name in _backward_outputs(p)]
+
+
 @operator(
     "_rnn_backward",
     cases=[
@@ -282,9 +287,7 @@ class RNNBackward:
     def outputs(p):
         return _backward_outputs(p)
 
-    def infer_shape(ins, outs, p):
-        known = dict(zip(_backward_names(p), ins, strict=True))
-        return ins, [known[name] for name in _backward_outputs(p)]
+    infer_shape = _infer_backward
 
     def infer_type(ins, outs, p):
         return ins, [ins[0]] * len(outs)

@@ -89,6 +89,23 @@ def test_pooling(shape, given):
     compare("_pooling_backward", [gy, x, y], own, state=state)
 
 
+@needs_onednn
+@pytest.mark.parametrize(
+    ("data", "num_hidden", "flatten"),
+    [((64, 3, 50), 30, True), ((300, 400), 100, True), ((8, 16, 120), 40, False)],
+)
+def test_fully_connected(data, num_hidden, flatten):
+    given = {"num_hidden": num_hidden, "flatten": flatten}
+    x = random(*data)
+    w = random(num_hidden, x.size // data[0] if flatten else data[-1])
+    compare("FullyConnected", [x, w, random(num_hidden)], given)
+    y, used = compare("FullyConnected", [x, w], {**given, "no_bias": True})
+    assert used
+    gy = random(*y.shape, seed=1)
+    assert compare("_fully_connected_backward_data", [gy, w, x], given)[1]
+    assert compare("_fully_connected_backward_weight", [gy, x], given)[1]
+
+
 def test_pooling_beyond_the_padding_is_left_to_the_plain_kernel():
     p = Params(**find("Pooling").parse({"kernel": (2, 2), "stride": (2, 2), "pool_type": "avg"}))
     p.pooling_convention = "full"
