@@ -36,12 +36,12 @@ def test_an_error_comes_out_when_all_have_ended(failing: int) -> None:
 
 
 def test_threads_end_with_their_owner() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     threads = DeviceThreads([mx.cpu(0), mx.cpu(1), mx.cpu(2)])
     threads.run(lambda device: None)
-    started = [thread for thread in threading.enumerate() if thread.name.startswith("mxtrain-device")]
+    started = set(threading.enumerate()) - before
     assert started
     del threads
     for thread in started:
         thread.join(timeout=20)
-    assert threading.active_count() == before
+    assert not any(thread.is_alive() for thread in started)

@@ -150,7 +150,7 @@ def test_wrong_batches() -> None:
     module = bound(dense(), [("data", (6, 5))])
     with pytest.raises(ValueError, match=r"arrays \['data'\]. Received: 2 arrays"):
         module.forward(mx.io.DataBatch([mx.nd.ones((6, 5))] * 2))
-    with pytest.raises(TypeError, match="NDArray or numpy.ndarray in a batch"):
+    with pytest.raises(TypeError, match=r"NDArray or numpy\.ndarray in a batch"):
         module._exec_group.forward(mx.io.DataBatch([[[1.0] * 5] * 6]))
 
 

@@ -10,7 +10,7 @@ from mxtrain.io import DataIter, NDArrayIter
 from mxtrain.ndarray import NDArray
 
 
-def as_training_data(X: Any, y: Any, batch_size: int) -> DataIter:
+def as_training_data(X: Any, y: Any, batch_size: int) -> Any:
     """An iterator over X and labels y, shuffled; X itself where it is a DataIter. Raises ArgumentError without y."""
     if isinstance(X, DataIter):
         return X
@@ -19,7 +19,7 @@ def as_training_data(X: Any, y: Any, batch_size: int) -> DataIter:
     return _iterate(X, y, batch_size, shuffle=True, last_batch_handle="roll_over")
 
 
-def as_data(X: Any, y: Any, batch_size: int) -> DataIter:
+def as_data(X: Any, y: Any, batch_size: int) -> Any:
     """An iterator over X in order, with labels y (zeros by default); X itself where it is a DataIter."""
     if isinstance(X, DataIter):
         return X

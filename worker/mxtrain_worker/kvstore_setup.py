@@ -6,7 +6,7 @@ from typing import Any
 
 from mxtrain.base import ArgumentTypeError
 from mxtrain.ndarray import NDArray
-from mxtrain_kvstore import KVStoreBase, create
+from mxtrain_kvstore import KVStore, KVStoreBase, create
 
 # Above this many values in one array, MXNet updates on each device rather than in the local store.
 BIG_ARRAY_SIZE = 1024 * 1024 * 16
@@ -52,7 +52,10 @@ def initialize_kvstore(
     if not param_names:
         return
     values = [arg_params[name] for name in param_names]
-    if update_on_kvstore or "dist" in kvstore.type:
+    if not isinstance(kvstore, KVStore):  # a plug-in may know no more than to broadcast single keys
+        for name, value, copies in zip(param_names, values, param_arrays, strict=True):
+            kvstore.broadcast(name, value, out=list(copies))
+    elif update_on_kvstore or "dist" in kvstore.type:
         kvstore.broadcast(list(param_names), values, out=[list(copies) for copies in param_arrays])
     else:
         kvstore.init(list(param_names), values)

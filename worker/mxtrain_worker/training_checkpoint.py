@@ -115,12 +115,13 @@ def set_random_states(states: Mapping[str, Any]) -> None:
 
 def _device_state(ctx: Context) -> Any:
     """The state of a device's generator; a GPU's cannot be read, so it is seeded anew, here as when it is restored."""
-    generator = ctx.backend.rng
+    state = ctx.backend.rng
     if ctx.device_typeid == 2:
-        seed = generator.integer()
-        generator.seed(seed)
+        with ctx.backend.active():
+            seed = int(state.generator.integers(0, 1 << 62))
+        state.seed(seed)
         return seed
-    return _plain(generator.generator.bit_generator.state)
+    return _plain(state.generator.bit_generator.state)
 
 
 def _plain(value: Any) -> Any:
