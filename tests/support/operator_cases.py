@@ -40,7 +40,7 @@ def all_cases() -> list[tuple[Operator, int, Case]]:
 
 
 def make_example(op: Operator, case: Case, dtype: Any = np.float64, seed: int = 11) -> Example:
-    """Random inputs for a case. Floating inputs have `dtype`; integers that the case gives stay what they are."""
+    """Random inputs for a case, in `dtype`. Integers and float32 arrays that the case gives stay what they are."""
     rng = np.random.default_rng(seed)
     arguments = dict(case.arguments)
     if op.variadic:
@@ -61,6 +61,8 @@ def make_example(op: Operator, case: Case, dtype: Any = np.float64, seed: int = 
 
 def _filled(source: Any, case: Case, dtype: Any, rng: np.random.Generator) -> np.ndarray:
     if isinstance(source, np.ndarray):
+        if source.dtype == np.float32:
+            return source.copy()
         return source.astype(dtype) if source.dtype.kind == "f" else source.astype(np.int32)
     return rng.uniform(case.low, case.high, source).astype(dtype)
 

@@ -149,7 +149,7 @@ def _can_take(op: Operator, target: NDArray, arrays: list[Any], params: dict[str
     data = target._data
     if target._ctx is not ctx or not op.single_output:
         return False
-    if not arrays:
+    if not op.input_names and not op.variadic:
         return _fits(op, data.shape, params)
     if not op.inplace:
         return False

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from mxtrain.base import ArgumentTypeError
+from mxtrain.dtypes import is_floating
 
 Types: TypeAlias = list[np.dtype | None]
 TypeRule: TypeAlias = Any  # (ins, outs, params) -> (ins, outs)
@@ -66,3 +67,9 @@ def outputs_are(dtype: Any) -> TypeRule:
 def from_parameter(ins: Types, outs: Types, p: Any) -> tuple[Types, Types]:
     """Every output has the dtype that the parameter `dtype` names."""
     return ins, [p.dtype] * len(outs)
+
+
+def require_floating(dtype: Any) -> None:
+    """Raise ArgumentTypeError for integers and truth values."""
+    if not is_floating(dtype):
+        raise ArgumentTypeError(f"Expected: a floating dtype. Received: {dtype.name}. Convert it with astype.")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from operator_cases import make_example
 
 from mxtrain import ops
 from mxtrain.context import cpu
@@ -9,25 +10,10 @@ from mxtrain.ops.operator import Operator
 from mxtrain.ops.parameters import Params
 
 
-def arrays_of(op: Operator, case, rng) -> tuple[list[np.ndarray], dict]:
-    """The inputs of a case and its parameters."""
-    given = dict(case.arguments)
-    if op.variadic:
-        shapes = given.pop("data")
-    else:
-        shapes = [given.pop(name) for name in op.input_names if name in given]
-    arrays = [
-        np.array(s) if isinstance(s, np.ndarray) else rng.uniform(case.low, case.high, s).astype(np.float32)
-        for s in shapes
-    ]
-    if op.variadic:
-        given[op.count] = len(arrays)
-    return arrays, op.parse(given)
-
-
 def applicable(op: Operator, case, index: int) -> bool:
     """Whether the executor could let the operator take over the buffer of this input: it has the output's size."""
-    arrays, params = arrays_of(op, case, np.random.default_rng(7))
+    example = make_example(op, case, np.float32)
+    arrays, params = example.arrays, example.params
     shape = op.infer_shape([a.shape for a in arrays], [None] * len(op.outputs(params)), Params(**params))[1][0]
     return index < len(arrays) and arrays[index].shape == shape
 
@@ -43,7 +29,8 @@ CASES = [
 
 @pytest.mark.parametrize(("op", "case", "index"), CASES)
 def test_result_over_an_input(op, case, index):
-    arrays, params = arrays_of(op, case, np.random.default_rng(7))
+    example = make_example(op, case, np.float32)
+    arrays, params = example.arrays, example.params
     runtime = {"is_train": True, "rng": cpu().backend.rng, "ctx": cpu(), "needs": (True,) * len(arrays)}
     keywords = {**op.call_params(params), **{key: runtime[key] for key in op.runtime - {"out", "state"}}}
 

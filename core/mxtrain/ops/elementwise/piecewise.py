@@ -1,7 +1,9 @@
 """Functions of one number with parameters, put together from straight and curved pieces."""
 
+from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
 from mxtrain.ops.operator import Case, operator
+from mxtrain.ops.types import require_floating
 
 
 @operator("hard_sigmoid", cases=[Case(data=(2, 3)), Case(data=(2, 3), alpha=0.5, beta=0.1, low=0.1, high=0.9)])
@@ -12,6 +14,7 @@ class HardSigmoid:
     inplace = (0,)
 
     def forward(xp, data, *, alpha: float = 0.2, beta: float = 0.5, out=None):
+        require_floating(data.dtype)
         result = xp.multiply(data, alpha, out=out)
         result += beta
         xp.maximum(result, 0, out=result)
@@ -31,6 +34,9 @@ class SmoothL1:
     infer_shape = shapes.same
 
     def forward(xp, data, *, scalar: float = 1.0):
+        require_floating(data.dtype)
+        if scalar == 0:
+            raise ArgumentError("Expected: scalar != 0. Received: scalar=0.")
         square = scalar * scalar
         size = xp.abs(data)
         return xp.where(size < 1 / square, (0.5 * square) * data * data, size - 0.5 / square).astype(

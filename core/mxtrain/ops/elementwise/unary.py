@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mxtrain.ops import shapes
+from mxtrain.ops.elementwise.binary import require_numbers
 from mxtrain.ops.kernels import activations
 from mxtrain.ops.kernels.error_function import erf
 from mxtrain.ops.kernels.gamma_function import digamma, gamma, log_gamma, trigamma
@@ -27,8 +28,12 @@ def _declare(
     high: float = 0.9,
     keeps_integers: bool = False,
 ) -> None:
+    takes_truth = name == "logical_not"
+
     def forward(xp, data, *, out=None):
-        if keeps_integers or data.dtype.kind not in "iub":
+        if not takes_truth:
+            require_numbers(data.dtype)
+        if keeps_integers or data.dtype.kind not in "iu":
             return compute(xp, data, out)
         # an integer array stays one: the exact result without its fraction, as in MXNet
         return deliver(compute(xp, data.astype(np.float64), None), out, data.dtype)

@@ -6,6 +6,7 @@ from mxtrain.ops import shapes
 from mxtrain.ops.kernels.activations import FUNCTIONS, SLOPES
 from mxtrain.ops.kernels.precision import deliver, widen
 from mxtrain.ops.operator import Case, operator
+from mxtrain.ops.types import require_floating
 
 _KINDS = ("relu", "sigmoid", "tanh", "softrelu", "softsign")
 
@@ -22,6 +23,8 @@ class Activation:
     inplace = (0,)
 
     def forward(xp, data, *, act_type: Literal["relu", "sigmoid", "tanh", "softrelu", "softsign"], out=None):
+        if act_type != "relu":
+            require_floating(data.dtype)
         x = widen(xp, data)
         if x is data:
             return FUNCTIONS[act_type](xp, x, out)

@@ -34,6 +34,7 @@ def _identity(xp, x, out=None):
 
 def _declare(name, doc, function, by_sign):
     def forward(xp, data, label, *, grad_scale: float = 1.0, out=None):
+        _infer_shape([data.shape, label.shape], [None], None)  # a label that does not fit is found before backward
         x = widen(xp, data)
         if x is data:
             return function(xp, data, out)

@@ -11,6 +11,7 @@ from mxtrain.ops.kernels.softmax import softmax
 from mxtrain.ops.nn.labels import class_numbers
 from mxtrain.ops.nn.partial_shapes import sizes_product
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
+from mxtrain.ops.parameters import Params
 
 
 def _as_rows(shape, multi_output, preserve_shape):
@@ -89,6 +90,8 @@ class SoftmaxOutput:
         smooth_alpha: float = 0.0,
         out=None,
     ):
+        # a label that does not fit is found before backward
+        _infer_label(label.shape, data.shape, Params(multi_output=multi_output, preserve_shape=preserve_shape))
         wide = widen(xp, data)
         axis = 1 if multi_output else -1
         if not multi_output and not preserve_shape and data.ndim != 2:

@@ -42,6 +42,7 @@ class SVMOutput:
         use_linear: bool = False,
         out=None,
     ):
+        _infer_shape([data.shape, label.shape], [None], None)  # a label that does not fit is found before backward
         if out is None:
             return data.copy()
         out[...] = data

@@ -76,6 +76,8 @@ def _params(scale, num_filter, sample_type, multi_input_mode):
 
 def _check(data, p):
     """Raise ArgumentError or ArgumentTypeError unless the inputs fit the parameters."""
+    if not data:
+        raise ArgumentError("Expected: an array or more. Received: none.")
     if p.scale < 1:
         raise ArgumentError(f"Expected: scale >= 1. Received: scale={p.scale}.")
     require_one_dtype(*data)

@@ -1,6 +1,6 @@
 """Operators that copy their input: on one device, between devices, to another element type."""
 
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType
 
@@ -31,6 +31,8 @@ class IdentityWithAttrLikeRhs:
     inplace = (0,)
 
     def forward(xp, lhs, rhs, *, out=None):
+        shapes.unify(lhs.shape, rhs.shape)
+        types.unify(lhs.dtype, rhs.dtype)
         if out is None:
             return lhs.copy()
         if out is not lhs:

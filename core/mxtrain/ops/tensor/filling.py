@@ -1,5 +1,6 @@
 """Operators that make arrays out of nothing but a shape, and out of another array's shape."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,20 @@ from mxtrain.ops.parameters import DType, Shape
 
 
 def infer_from_parameter(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
-    """The output has the shape that the parameter `shape` names, in which 0 and -1 are unknown."""
-    wanted = tuple(-1 if size == 0 else size for size in p.shape)
+    """The output has the shape that the parameter `shape` names, in which 0 is unknown."""
+    if any(size < 0 for size in p.shape):
+        raise ArgumentError(f"Expected: sizes >= 0. Received: shape={p.shape}.")
+    wanted = tuple(size or -1 for size in p.shape)
     return ins, [shapes.unify(wanted or None, outs[0])]
 
 
 def _filled(xp: Any, shape: tuple[int, ...], value: float, dtype: Any, out: Any) -> Any:
+    if out is not None:  # its shape may have been inferred where the parameter's has unknown sizes
+        out[...] = value
+        return out
     if any(size < 0 for size in shape):
         raise ArgumentError(f"Expected: sizes >= 0. Received: shape={shape}.")
-    if out is None:
-        return xp.full(shape or (1,), value, dtype)
-    out[...] = value
-    return out
+    return xp.full(shape or (1,), value, dtype)
 
 
 def _declare_like(name: str, value: int) -> None:
@@ -72,29 +75,33 @@ class Full:
         return _filled(xp, shape, value, dtype, out)
 
 
+# more than any memory holds
+MAX_LENGTH = 2**48
+
+
 def _arange_count(start: float, stop: float | None, step: float, repeat: int) -> int:
     if stop is None:
         start, stop = 0.0, start
-    if step == 0 or (stop - start) / step <= 0 or repeat < 1:
+    steps = (stop - start) / step if step else 0.0
+    if not 0 < steps < MAX_LENGTH or repeat < 1:
         raise ArgumentError(
-            f"Expected: a range that is not empty. Received: start={start}, stop={stop}, step={step}, repeat={repeat}."
+            f"Expected: a range that is finite and not empty. Received: start={start}, stop={stop}, step={step}, "
+            f"repeat={repeat}."
         )
-    return int(np.ceil((stop - start) / step)) * repeat
+    return math.ceil(steps) * repeat
 
 
 @operator("_arange", cases=[Case(start=0, stop=5), Case(start=1, stop=6, step=2, repeat=2, dtype="int32")])
 class Arange:
     """The numbers from start (inclusive) to stop (exclusive), each `repeat` times; from 0 to start without stop.
 
-    infer_range: take the length from where the output is used. Output: (n,), dtype `dtype`.
+    infer_range: accepted and without effect. Output: (n,), dtype `dtype`.
     """
 
     infer_type = types.from_parameter
     gradient = ZERO_GRADIENT
 
     def infer_shape(ins, outs, p):
-        if p.infer_range:
-            return ins, outs
         return ins, [shapes.unify((_arange_count(p.start, p.stop, p.step, p.repeat),), outs[0])]
 
     def forward(
@@ -121,6 +128,8 @@ class Linspace:
     gradient = ZERO_GRADIENT
 
     def infer_shape(ins, outs, p):
+        if p.num < 0:
+            raise ArgumentError(f"Expected: num >= 0. Received: {p.num}.")
         return ins, [shapes.unify((p.num,), outs[0])]
 
     def forward(
@@ -143,6 +152,8 @@ class Eye:
     gradient = ZERO_GRADIENT
 
     def infer_shape(ins, outs, p):
+        if p.N < 0 or p.M < 0:
+            raise ArgumentError(f"Expected: sizes >= 0. Received: N={p.N}, M={p.M}.")
         return ins, [shapes.unify((p.N, p.M or p.N), outs[0])]
 
     def forward(xp, *, N: int, M: int = 0, k: int = 0, dtype: DType = np.dtype(np.float32)):
