@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.ndarray import NDArray
@@ -34,7 +35,7 @@ def checked_key(key: Any) -> Key:
     """A key as str or int. Raises ArgumentTypeError for anything else."""
     if isinstance(key, str):
         return key
-    if isinstance(key, numbers.Integral) and not isinstance(key, bool):
+    if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
         return int(key)
     raise ArgumentTypeError(f"Expected: a str or an int as a key. Received: {key!r:.100} ({type(key).__name__}).")
 

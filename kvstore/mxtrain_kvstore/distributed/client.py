@@ -266,15 +266,17 @@ class ParameterClient:
         segments = self.lanes[incoming.server].segments
         if incoming.message.mapped:
             for number, first, count, reached in incoming.message.runs:
-                for block in segments[number].blocks[first : first + count]:
-                    _arrive(block, block.values, reached)
+                for block in segments[number].run(first, count):
+                    if block.values is not None:
+                        _arrive(block, block.values, reached)
             return
         position = 0
+        payload = np.empty(0, np.uint8) if incoming.payload is None else incoming.payload
         for number, first, count, reached in incoming.message.runs:
             segment = segments[number]
-            for block in segment.blocks[first : first + count]:
-                end = position + block.length * segment.dtype.itemsize
-                values = incoming.payload[position:end].view(segment.dtype)
+            for block in segment.run(first, count):
+                end = position + block.nbytes
+                values = payload[position:end].view(segment.dtype)
                 _arrive(block, values.reshape(block.parameter.shape) if block.whole else values, reached)
                 position = end
 

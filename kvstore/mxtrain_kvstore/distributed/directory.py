@@ -57,7 +57,9 @@ class Directory:
 
     def _create(self, keys: Sequence[Hashable], values: Sequence[np.ndarray]) -> list[list[Any]]:
         """Give each key its place, write its values there, and tell all servers; returns the directory's entries."""
-        entries = [[key, value.dtype.name, list(value.shape), []] for key, value in zip(keys, values, strict=True)]
+        entries: list[list[Any]] = [
+            [key, value.dtype.name, list(value.shape), []] for key, value in zip(keys, values, strict=True)
+        ]
         wanted: list[list[tuple[int, Part]]] = [[] for _ in self._loads]
         for number, value in enumerate(values):
             for part in place(value.size, self._loads, self.bigarray_bound):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mxtrain.base import MXNetError
 from mxtrain_kvstore.distributed.parameter import Block, Parameter
 from mxtrain_kvstore.wire.messages import MAX_ITEMS, Run
 
@@ -26,7 +27,7 @@ class LaneSegment:
         self.staging = np.empty(0, dtype)
         self.values: np.ndarray | None = None
         self.shared = False
-        self.blocks: list[Block | None] = []
+        self._blocks: list[Block | None] = []
 
     def share(self, staging: np.ndarray, values: np.ndarray) -> None:
         """Use shared memory from now on."""
@@ -36,16 +37,23 @@ class LaneSegment:
         """See to it that staging has room for so many elements. Nothing may be staged."""
         if self.staging.size < size:
             self.staging = np.empty(max(size, 2 * self.staging.size), self.dtype)
-            for block in self.blocks:
+            for block in self._blocks:
                 if block is not None:
                     block.bind()
 
     def add(self, block: Block) -> None:
         """Enter a block under its number."""
-        missing = block.index + 1 - len(self.blocks)
-        self.blocks.extend([None] * missing)
-        self.blocks[block.index] = block
+        missing = block.index + 1 - len(self._blocks)
+        self._blocks.extend([None] * missing)
+        self._blocks[block.index] = block
         block.bind()
+
+    def run(self, first: int, count: int) -> list[Block]:
+        """Blocks that follow each other. Raises MXNetError where this worker does not know one of them."""
+        blocks = self._blocks[first : first + count]
+        if len(blocks) != count or None in blocks:
+            raise MXNetError(f"Segment {self.number}: expected known blocks. Received: {first} to {first + count}.")
+        return blocks  # type: ignore[return-value]
 
 
 class Batch:
@@ -109,7 +117,6 @@ class Lane:
 
     def _staged(self, run: Run) -> np.ndarray:
         segment = self.segments[run[0]]
-        first, last = segment.blocks[run[1]], segment.blocks[run[1] + run[2] - 1]
-        if first is None or last is None:
-            raise IndexError(f"segment {run[0]} has no blocks {run[1]} to {run[1] + run[2]}")
+        blocks = segment.run(run[1], run[2])
+        first, last = blocks[0], blocks[-1]
         return segment.staging[first.position : last.position + last.length].view(np.uint8)

@@ -46,12 +46,12 @@ class ZmqChannel:
             socket.send(encode(message))
             return
         socket.send(encode(message), zmq.SNDMORE)
-        socket.send(payload)
+        socket.send(payload.data)
 
     def receive(self, timeout: float) -> list[Incoming]:
         """What has come; waits for at most `timeout` seconds where nothing has."""
         found = []
-        for socket, _ in self._poller.poll(timeout * 1000):
+        for socket, _ in self._poller.poll(int(timeout * 1000)):
             while (incoming := self._take(socket)) is not None:
                 found.append(incoming)
         return found
@@ -61,7 +61,7 @@ class ZmqChannel:
             frames = socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
-        payload = np.frombuffer(frames[1], np.uint8) if len(frames) > 1 else None
+        payload = np.frombuffer(frames[1].buffer, np.uint8) if len(frames) > 1 else None
         return Incoming(self._number[socket], decode(frames[0].buffer), payload)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mxtrain_protos import scheduler_pb2 as pb
 
-ROLE_NAMES = {pb.ROLE_SCHEDULER: "scheduler", pb.ROLE_SERVER: "server", pb.ROLE_WORKER: "worker"}
+ROLE_NAMES: dict[int, str] = {pb.ROLE_SCHEDULER: "scheduler", pb.ROLE_SERVER: "server", pb.ROLE_WORKER: "worker"}
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Members:
     """All nodes that were ever taken into the job, in order of role and rank."""
 
     def __init__(self, num_workers: int, num_servers: int) -> None:
-        self.expected = {pb.ROLE_SERVER: num_servers, pb.ROLE_WORKER: num_workers}
+        self.expected: dict[int, int] = {pb.ROLE_SERVER: num_servers, pb.ROLE_WORKER: num_workers}
         self.by_node: dict[str, Member] = {}
 
     def of(self, role: int) -> list[Member]:

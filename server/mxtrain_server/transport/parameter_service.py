@@ -40,7 +40,8 @@ class ParameterService:
         self._identity: dict[int, bytes] = {}
         self._context = zmq.Context(io_threads=1)
         self._socket = self._context.socket(zmq.ROUTER)
-        self._gatekeeper: Gatekeeper | None = None
+        key = settings.cluster_key
+        self._gatekeeper = None if key is None else Gatekeeper(self._context, key)
         self.endpoint = self._listen(settings)
         self._monitor = self._socket.get_monitor_socket(_HANDSHAKE_FAILED)
         self._poller = zmq.Poller()
@@ -59,7 +60,6 @@ class ParameterService:
         socket.handshake_ivl = 5000
         socket.ipv6 = True
         if settings.cluster_key is not None:
-            self._gatekeeper = Gatekeeper(self._context, settings.cluster_key)
             secure_server(socket, settings.cluster_key)
         try:
             socket.bind(f"tcp://{host}:*")
@@ -67,7 +67,8 @@ class ParameterService:
             raise MXNetError(
                 f"Expected: to listen on {host}. Received: {error}. Set DMLC_NODE_HOST to an address of this host."
             ) from error
-        return str(socket.last_endpoint.decode())
+        endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
+        return endpoint.decode() if isinstance(endpoint, bytes) else str(endpoint)
 
     # ---------------------------------------------------------------- loop
 
@@ -75,12 +76,12 @@ class ParameterService:
         """Answer messages until `ended`, which is asked at least every `poll` seconds."""
         self.state = state
         while not ended():
-            ready = dict(self._poller.poll(poll * 1000))
+            ready = dict(self._poller.poll(int(poll * 1000)))
             if self._gatekeeper is not None and self._gatekeeper.socket in ready:
                 self._gatekeeper.answer()
             if self._monitor in ready:
                 event = recv_monitor_message(self._monitor)
-                self._drop(f"a connection whose handshake failed (event {event['event'].name})")
+                self._drop(f"a connection whose handshake failed (event {int(event['event'])})")
             if self._socket in ready:
                 self._take_all()
 
@@ -105,7 +106,7 @@ class ParameterService:
         if isinstance(message, m.Hello):
             self._greet(identity, message)
         elif identity in self._peers and self.state is not None:
-            payload = np.frombuffer(frames[2], np.uint8) if len(frames) == 3 else None
+            payload = np.frombuffer(frames[2].buffer, np.uint8) if len(frames) == 3 else None
             for answer in self.state.receive(self._peers[identity], message, payload):
                 self._answer(answer)
         else:
@@ -135,7 +136,10 @@ class ParameterService:
                 self._socket.send(encode(message))
                 return
             self._socket.send(encode(message), zmq.SNDMORE)
-            self._socket.send(payload, copy=not lasting or payload.nbytes < ZERO_COPY_BYTES)
+            if lasting and payload.nbytes >= ZERO_COPY_BYTES:
+                self._socket.send(payload.data, copy=False)
+            else:
+                self._socket.send(payload.data)
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise

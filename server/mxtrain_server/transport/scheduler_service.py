@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.network import require_key_beyond_loopback
@@ -123,8 +123,8 @@ class SchedulerService:
         return grpc.method_handlers_generic_handler(name, {"Attend": attend, "Status": status})
 
 
-def _decoder(kind: type) -> object:
-    def decode(data: bytes) -> object:
+def _decoder(kind: type[Message]) -> Callable[[bytes], Message | None]:
+    def decode(data: bytes) -> Message | None:
         try:
             return kind.FromString(data)
         except DecodeError:
@@ -145,7 +145,8 @@ async def serve_scheduler(state: SchedulerState, settings: ClusterSettings, stop
     await server.start()
     ticking = asyncio.create_task(service.tick())
     interruption = asyncio.create_task(stop.wait())
-    await asyncio.wait({service.code, interruption}, return_when=asyncio.FIRST_COMPLETED)
+    ends: set[asyncio.Future] = {service.code, interruption}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
         service.carry_out(state.interrupt(time.monotonic()))
     await server.stop(grace=1.0)
