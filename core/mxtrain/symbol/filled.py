@@ -18,9 +18,7 @@ def ones(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
 
 def full(shape: Any, val: float, dtype: Any = None, **kwargs: Any) -> Symbol:
     """A symbol filled with `val`; float32 by default."""
-    return functions._full(
-        shape=shape, value=float(val), dtype=dtype or "float32", **kwargs
-    )
+    return functions._full(shape=shape, value=float(val), dtype=dtype or "float32", **kwargs)
 
 
 def arange(
@@ -51,9 +49,7 @@ def linspace(
     start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None
 ) -> Symbol:
     """`num` evenly spaced numbers from start to stop (inclusive where endpoint); float32 by default."""
-    return functions._linspace(
-        start=start, stop=stop, num=num, endpoint=endpoint, name=name, dtype=dtype or "float32"
-    )
+    return functions._linspace(start=start, stop=stop, num=num, endpoint=endpoint, name=name, dtype=dtype or "float32")
 
 
 def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:

@@ -1,8 +1,8 @@
-"""Functions of two arguments, each a Symbol or a number."""
+"""Functions of Symbols whose other argument may be a number."""
 
 import builtins
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,3 +45,21 @@ def minimum(left: Any, right: Any) -> Any:
 def hypot(left: Any, right: Any) -> Any:
     """sqrt(left^2 + right^2), element by element; a number where both are."""
     return _apply(left, right, "_hypot", "_HypotScalar", "_HypotScalar", math.hypot)
+
+
+def split_v2(
+    ary: Symbol,
+    indices_or_sections: int | Sequence[int],
+    axis: int = 0,
+    squeeze_axis: bool = False,
+    name: str | None = None,
+) -> Symbol:
+    """The array cut along an axis into a number of equal parts, or before each of the given indices.
+
+    squeeze_axis: remove the axis from parts of size 1.
+    """
+    sections = indices_or_sections if isinstance(indices_or_sections, int) else 0
+    indices = [] if isinstance(indices_or_sections, int) else [0, *indices_or_sections]
+    return functions._split_v2(  # type: ignore[no-any-return]
+        ary, indices=indices, axis=axis, squeeze_axis=squeeze_axis, sections=sections, name=name
+    )

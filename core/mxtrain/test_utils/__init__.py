@@ -25,6 +25,7 @@ from mxtrain.test_utils.comparison import (
     same_array,
 )
 from mxtrain.test_utils.consistency import check_consistency
+from mxtrain.test_utils.data import DummyIter
 from mxtrain.test_utils.defaults import (
     default_context,
     default_dtype,

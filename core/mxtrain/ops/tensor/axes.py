@@ -20,13 +20,13 @@ class Transpose:
     """The array with its axes permuted: axis i of the output is axis axes[i] of data; in reverse order by default."""
 
     def infer_shape(ins, outs, p):
-        if ins[0] is not None:
-            axes = _permutation(p.axes, len(ins[0]))
-            return ins, [shapes.unify(tuple(ins[0][axis] for axis in axes), outs[0])]
-        if outs[0] is None:
+        known = ins[0] if ins[0] is not None else outs[0]
+        if known is None:
             return ins, outs
-        axes = _permutation(p.axes, len(outs[0]))
-        return [tuple(outs[0][axes.index(axis)] for axis in range(len(axes)))], outs
+        axes = _permutation(p.axes, len(known))
+        back = None if outs[0] is None else tuple(outs[0][axes.index(axis)] for axis in range(len(axes)))
+        shape = shapes.unify(ins[0], back)
+        return [shape], [tuple(shape[axis] for axis in axes)]
 
     def forward(xp, data, *, axes: Shape = (), out=None):
         return transposed(xp, data, _permutation(axes, data.ndim), out)

@@ -1,5 +1,7 @@
 """Operators that give the same values another shape."""
 
+import math
+
 from mxtrain.ops import shapes
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
@@ -20,7 +22,8 @@ class Reshape:
         codes = p.shape or p.target_shape
         if ins[0] is None:
             return ins, outs
-        return ins, [shapes.unify(target_shape(ins[0], codes, p.reverse), outs[0])]
+        out = shapes.unify(target_shape(ins[0], codes, p.reverse), outs[0])
+        return [_completed(ins[0], out)], [out]
 
     def forward(
         xp, data, *, shape: Shape = (), reverse: bool = False, target_shape: Shape = (), keep_highest: bool = False
@@ -29,6 +32,14 @@ class Reshape:
 
     def gradient(F, gy, y, data, **params):
         return F.reshape_like(gy, data)
+
+
+def _completed(shape: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape with its only unknown size filled in, where another shape of as many elements is known."""
+    count = math.prod(size for size in shape if size != -1)
+    if shape.count(-1) != 1 or -1 in other or not count:
+        return shape
+    return tuple(math.prod(other) // count if size == -1 else size for size in shape)
 
 
 _target = target_shape  # inside the class, a parameter has this name

@@ -144,8 +144,11 @@ class SliceAxis:
     """
 
     def infer_shape(ins, outs, p):
-        if ins[0] is None or ins[0][shapes.normalize_axis(p.axis, len(ins[0]))] == -1:
+        if ins[0] is None:
             return ins, outs
+        axis = shapes.normalize_axis(p.axis, len(ins[0]))
+        if ins[0][axis] == -1:
+            return ins, [shapes.unify((*ins[0][:axis], -1, *ins[0][axis + 1 :]), outs[0])]
         key = _axis_key(ins[0], p.axis, p.begin, p.end)
         return ins, [shapes.unify(_slice_shape(ins[0], key), outs[0])]
 
