@@ -1,0 +1,1 @@
+"""Operators that sample, resize and pool feature maps."""

@@ -1,0 +1,77 @@
+"""Weighted sums over regions of feature maps, where the weights are products of weights by row and by column.
+
+Region r of image images[r] gives, for each cell (i, j) of a grid and each channel c, the sum over y and x of
+rows[r, i, y] * columns[r, j, x] * data[images[r], c, y, x]: two matrix products. images: (R,), on the host, negative for
+regions that give 0. rows: (R, h, H). columns: (R, w, W).
+"""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from mxtrain.base import ArgumentError
+
+Array: TypeAlias = Any
+
+_BLOCK_ELEMENTS = 4 << 20  # of an intermediate array
+
+
+def images_of(xp: Any, rois: Array, count: int) -> np.ndarray:
+    """The image of each region, on the host, from the first column of rois. Raises ArgumentError beyond the last."""
+    images = (rois if xp is np else xp.asnumpy(rois))[:, 0].astype(np.int64)
+    if images.size and images.max() >= count:
+        raise ArgumentError(f"Expected: images in [0, {count}) in rois[:, 0]. Received: {images.max()}.")
+    return images
+
+
+def _blocks(images: np.ndarray, per_region: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Regions of one image at a time, as many as fill a block: the image and their numbers."""
+    step = max(1, _BLOCK_ELEMENTS // max(per_region, 1))
+    for image in np.unique(images[images >= 0]):
+        regions = np.flatnonzero(images == image)
+        for start in range(0, len(regions), step):
+            yield int(image), regions[start : start + step]
+
+
+def pool_regions(xp: Any, data: Array, images: np.ndarray, rows: Array, columns: Array) -> Array:
+    """The sums, (R, C, h, w), over data (N, C, H, W)."""
+    channels, height, width = data.shape[1:]
+    across, down = columns.shape[1], rows.shape[1]
+    result = xp.zeros((len(images), channels, down, across), data.dtype)
+    for image, regions in _blocks(images, channels * height * across):
+        n = len(regions)
+        by_column = data[image].reshape(-1, width) @ columns[regions].reshape(-1, width).T
+        by_column = by_column.reshape(channels, height, n, across).transpose(2, 1, 0, 3).reshape(n, height, -1)
+        result[regions] = (rows[regions] @ by_column).reshape(n, down, channels, across).swapaxes(1, 2)
+    return result
+
+
+def spread_regions(xp: Any, gy: Array, images: np.ndarray, rows: Array, columns: Array, result: Array) -> Array:
+    """The gradient of pool_regions by data: gy (R, C, h, w) added to `result` (N, C, H, W), which is returned."""
+    channels, height, width = result.shape[1:]
+    across, down = columns.shape[1], rows.shape[1]
+    for image, regions in _blocks(images, channels * height * across):
+        n = len(regions)
+        cells = gy[regions].swapaxes(1, 2).reshape(n, down, -1)
+        by_column = (rows[regions].swapaxes(1, 2) @ cells).reshape(n, height, channels, across)
+        by_column = by_column.transpose(2, 1, 0, 3).reshape(channels * height, -1)
+        result[image] += (by_column @ columns[regions].reshape(-1, width)).reshape(channels, height, width)
+    return result
+
+
+def pool_own_channels(xp: Any, data: Array, images: np.ndarray, rows: Array, columns: Array) -> Array:
+    """The sums where each cell has channels of its own: data (N, C, h, w, H, W), result (R, C, h, w)."""
+    result = xp.zeros((len(images), *data.shape[1:4]), data.dtype)
+    for image, regions in _blocks(images, data[0, ..., 0].size):
+        by_column = xp.einsum("cijyx,rjx->rcijy", data[image], columns[regions])
+        result[regions] = xp.einsum("rcijy,riy->rcij", by_column, rows[regions])
+    return result
+
+
+def spread_own_channels(xp: Any, gy: Array, images: np.ndarray, rows: Array, columns: Array, result: Array) -> Array:
+    """The gradient of pool_own_channels by data, added to `result` (N, C, h, w, H, W), which is returned."""
+    for image, regions in _blocks(images, result[0, ..., 0].size):
+        by_column = xp.einsum("rcij,riy->rcijy", gy[regions], rows[regions])
+        result[image] += xp.einsum("rcijy,rjx->cijyx", by_column, columns[regions])
+    return result
