@@ -29,7 +29,7 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
     left_address, left_transposed, left_step = _described(left)
     right_address, right_transposed, right_step = _described(right)
     multiply, set_threads, threads = _functions()
-    few = set_threads is not None and rows * inner * columns < _ONE_THREAD_BELOW
+    few = rows * inner * columns < _ONE_THREAD_BELOW
     if few:
         set_threads(1)
     status = multiply(
@@ -61,8 +61,8 @@ def _described(matrix: np.ndarray) -> tuple[int, bytes, int]:
 
 
 @functools.cache
-def _functions() -> tuple[Callable[..., int], Callable[[int], Any] | None, int]:
-    """The product; and, where the library runs on GNU OpenMP, what sets the number of threads, and that number."""
+def _functions() -> tuple[Callable[..., int], Callable[[int], Any], int]:
+    """The product; and what sets the number of threads, and that number, where the library runs on GNU OpenMP."""
     multiply = onednn.library().dnnl_sgemm
     sizes = (c_int64,) * 3
     matrix = (c_void_p, c_int64)
@@ -70,5 +70,5 @@ def _functions() -> tuple[Callable[..., int], Callable[[int], Any] | None, int]:
     try:
         openmp = ctypes.CDLL("libgomp.so.1")
     except OSError:
-        return multiply, None, 0
+        return multiply, lambda number: None, 0
     return multiply, openmp.omp_set_num_threads, openmp.omp_get_max_threads()
