@@ -6,6 +6,7 @@ import fcntl
 import ipaddress
 import socket
 import struct
+import time
 
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.settings import ClusterSettings
@@ -18,12 +19,24 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses(host))
 
 
-def addresses(host: str) -> list[str]:
-    """The IP addresses of a host."""
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)]
-    except OSError as error:
-        raise MXNetError(f"Expected: the name or address of a host. Received: {host!r}: {error}.") from error
+def addresses(host: str, timeout: float = 0.0) -> list[str]:
+    """The IP addresses of a host; a name that is not known yet is asked for again for `timeout` seconds.
+
+    Raises MXNetError for a name that nobody knows.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return [str(found[4][0]) for found in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)]
+        except OSError as error:
+            if time.monotonic() >= end:
+                raise MXNetError(f"Expected: the name or address of a host. Received: {host!r}: {error}.") from error
+        time.sleep(0.5)
+
+
+def in_url(host: str) -> str:
+    """A host as it stands before a port: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def node_host(settings: ClusterSettings) -> str:
@@ -33,6 +46,7 @@ def node_host(settings: ClusterSettings) -> str:
     if settings.interface:
         return interface_address(settings.interface)
     scheduler = settings.scheduler_host or "127.0.0.1"
+    addresses(scheduler, settings.connect_timeout)  # a name server may learn of the scheduler after we start
     if is_loopback(scheduler):
         return "127.0.0.1"
     return _facing(scheduler)

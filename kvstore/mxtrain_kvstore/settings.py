@@ -105,7 +105,7 @@ SETTINGS: tuple[Setting, ...] = (
         "elements from which an array is cut over all servers",
     ),
     Setting(
-        "verbose", ("MXTRAIN_VERBOSE", "PS_VERBOSE"), _count, 0, "0: warnings; 1: connections too; 2: messages too"
+        "verbose", ("MXTRAIN_VERBOSE", "PS_VERBOSE"), _count, 0, "what is logged: 0: problems; 1: events; 2: details"
     ),
 )
 
@@ -147,7 +147,8 @@ class ClusterSettings:
     @property
     def scheduler_address(self) -> str:
         """host:port of the scheduler."""
-        return f"{self.scheduler_host}:{self.scheduler_port}"
+        host = self.scheduler_host or ""
+        return f"[{host}]:{self.scheduler_port}" if ":" in host else f"{host}:{self.scheduler_port}"
 
     def require_place(self) -> None:
         """Raise MXNetError unless role, scheduler and numbers of nodes are known."""

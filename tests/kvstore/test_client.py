@@ -5,6 +5,7 @@ import pytest
 from in_memory_cluster import Cluster
 
 from mxtrain.base import ArgumentError, MXNetError
+from mxtrain.dtypes import as_dtype
 from mxtrain_kvstore.distributed import client as client_module
 from mxtrain_kvstore.distributed.directory import BLOCK_BYTES
 from mxtrain_kvstore.wire import messages as m
@@ -149,7 +150,7 @@ def test_a_worker_waits_for_worker_0() -> None:
     cluster = Cluster(2, 1)
     _, b = cluster.directories()
     b.client.wait_timeout = 0.3
-    with pytest.raises(MXNetError, match=r"Worker 1 waited 0 s for the answer of server\(s\) \[0\] to Lookup"):
+    with pytest.raises(MXNetError, match=r"Worker 1 waited 0 s .* for the answer of server\(s\) \[0\] to Lookup"):
         b.add(["x"], [np.zeros(2, np.float32)])
 
 
@@ -197,3 +198,59 @@ def test_keys_are_published_when_their_values_lie_on_all_servers() -> None:
     published = kinds.index((0, "Publish"))
     for server in range(3):
         assert kinds.index((server, "Write")) < kinds.index((server, "Sync")) < published
+
+
+@SHARED
+def test_a_store_that_everybody_has_left_is_freed(shared: bool) -> None:
+    cluster = Cluster(2, 1, shared)
+    directories = started(cluster)
+    server = cluster.servers[0]
+    out = np.zeros(SHAPES["small"], np.float32)
+    directories[0].client.pull(directories[0].parameters["small"], [out])
+    directories[0].client.leave(0)
+    assert out[1, 1] == 5
+    assert server.segments[0] is not None
+    assert 0 in server.stores
+    directories[1].client.abandoned.append(0)
+    directories[1].client.flush()
+    cluster.deliver_all()
+    assert server.stores == {}
+    assert server.segments == [None]
+    assert not directories[1].client.lanes[0].segments
+    (again, _) = cluster.directories(store=1)
+    again.add(["x"], [np.ones(3, np.float32)])
+    assert pull(again.client, again.parameters["x"]).tolist() == [1, 1, 1]
+    assert directories[1].client._replies == {}
+
+
+def test_keys_that_worker_0_will_never_initialize() -> None:
+    cluster = Cluster(2, 1)
+    a, b = cluster.directories()
+    a.client.ask_all(m.Farewell)
+    with pytest.raises(MXNetError, match=r"Worker 0 has left without initializing key\(s\) \['x'\]"):
+        b.add(["x"], [np.zeros(2, np.float32)])
+
+
+def test_an_early_question_is_answered_when_worker_0_leaves() -> None:
+    cluster = Cluster(2, 1)
+    a, b = cluster.directories()
+    place = b.client._request(0, m.Lookup, (0, ["x"]), None)
+    cluster.deliver_all()
+    a.client.ask_all(m.Farewell)
+    b.client._wait(lambda: place in b.client._replies, lambda: "the answer")
+    assert "Worker 0 has left" in b.client._replies[place].message.reason
+
+
+@SHARED
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64", "int8"])
+def test_other_element_types(shared: bool, dtype: str) -> None:
+    cluster = Cluster(2, 2, shared)
+    directories = cluster.directories()
+    for directory in directories:
+        directory.add(["x", "y"], [np.ones(5, as_dtype(dtype)), np.ones((50, 50), as_dtype(dtype))])
+        for parameter in directory.parameters.values():
+            directory.client.push(parameter, [np.full(parameter.shape, 3, as_dtype(dtype))])
+        directory.client.flush()
+    for directory in directories:
+        for parameter in directory.parameters.values():
+            assert set(pull(directory.client, parameter).astype(float).reshape(-1)) == {6.0}

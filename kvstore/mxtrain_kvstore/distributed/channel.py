@@ -38,3 +38,6 @@ class SharedFiles(Protocol):
 
     def create(self, nbytes: int) -> tuple[np.ndarray, list[Any]]:
         """New memory of zeros, uint8, and [pid, descriptor, bytes, token] by which others map it. Raises MXNetError."""
+
+    def release(self, file: list[Any]) -> None:
+        """Let nobody else map what was created; who has mapped it keeps it."""

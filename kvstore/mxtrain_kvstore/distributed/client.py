@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mxtrain.base import MXNetError
 from mxtrain_kvstore.distributed.channel import Channel, Incoming
+from mxtrain_kvstore.distributed.conversation import Conversation
 from mxtrain_kvstore.distributed.lane import BATCH_BYTES, Lane
 from mxtrain_kvstore.distributed.parameter import Block, Parameter
 from mxtrain_kvstore.sums import sum_into
 from mxtrain_kvstore.wire import messages as m
 
-_log = logging.getLogger(__name__)
-
 #: Blocks of at least so many bytes are sent by themselves, without being staged.
 DIRECT_BYTES = 1 << 16
 #: Rounds that a worker may push ahead of the last one that it knows to be complete.
 MAX_ROUNDS_AHEAD = 16
-#: Seconds between looks at whether the job still stands, while waiting.
-_POLL = 0.2
-#: Seconds of waiting after which people are told.
-_PATIENCE = 60.0
 
 
-class ParameterClient:
+class ParameterClient(Conversation):
     """Everything between this worker and the servers; all methods may be called from any thread.
 
-    wait_timeout: seconds that a wait lasts at most. broken: gives the reason why the job has stopped, or None.
+    abandoned: stores that nobody uses any more and that should be left. wake_flusher: called when something is staged.
     """
 
     def __init__(self, channel: Channel, rank: int, wait_timeout: float, broken: Callable[[], str | None]) -> None:
-        self.channel = channel
-        self.rank = rank
-        self.wait_timeout = wait_timeout
+        super().__init__(channel, rank, wait_timeout, broken)
         self.lanes = [Lane(server) for server in range(channel.num_servers)]
-        self.lock = threading.RLock()
-        self._broken = broken
         self.abandoned: list[int] = []
         self.wake_flusher: Callable[[], None] = lambda: None
-        self._failure: str | None = None
-        self._last_request = 0
-        self._replies: dict[tuple[int, int], Incoming] = {}
-        self._welcomes: set[int] = set()
-        self._handlers = {
-            m.Pulled: self._take_pulled,
-            m.Refused: self._take_refused,
-            m.Welcome: lambda incoming: self._welcomes.add(incoming.server),
-        }
+        self._handlers[m.Pulled] = self._take_pulled
 
     # ---------------------------------------------------------------- values
 
@@ -154,10 +133,39 @@ class ParameterClient:
             for lane in self.lanes:
                 if lane.pending:
                     self._flush(lane)
-            while self.abandoned:
-                store = self.abandoned.pop()
-                for server in range(self.channel.num_servers):
-                    self._request(server, m.LeaveStore, (store,), None)
+            if self.abandoned:
+                self._leave_abandoned()
+
+    # ---------------------------------------------------------------- stores
+
+    def leave(self, store: int) -> None:
+        """Take part in no more rounds of a store, and forget its parameters."""
+        with self.lock:
+            for parameter in self._under_way(store):
+                self.settle(parameter)
+            self.ask_all(m.LeaveStore, store)
+            self._forget(store)
+
+    def _leave_abandoned(self) -> None:
+        """Leave stores without waiting; one whose pulls are under way is left the next time."""
+        for store in list(self.abandoned):
+            if self._under_way(store):
+                continue
+            self.abandoned.remove(store)
+            for server in range(self.channel.num_servers):
+                self._unwanted.add(self._request(server, m.LeaveStore, (store,), None))
+            self._forget(store)
+
+    def _under_way(self, store: int) -> list[Parameter]:
+        """The parameters of a store whose pulls have not come."""
+        segments = [segment for lane in self.lanes for segment in lane.segments.values() if segment.store == store]
+        return [block.parameter for segment in segments for block in segment.known() if block.parameter.awaiting]
+
+    def _forget(self, store: int) -> None:
+        for lane in self.lanes:
+            lane.segments = {n: segment for n, segment in lane.segments.items() if segment.store != store}
+
+    # ---------------------------------------------------------------- batches
 
     def _flush(self, lane: Lane) -> None:
         """Send a lane's pushes, then its pulls: a pull asks for what pushes before it bring about."""
@@ -172,95 +180,6 @@ class ParameterClient:
                 self.channel.send(lane.server, m.Pull(batch.pulls, batch.mapped))
             batch.clear()
         lane.pending = False
-
-    # ---------------------------------------------------------------- requests
-
-    def ask(
-        self, servers: Iterable[int], kind: type[Any], *fields: Any, payload: np.ndarray | None = None
-    ) -> list[Incoming]:
-        """Send a request to servers and wait for all answers, in order. Raises MXNetError where one refuses."""
-        with self.lock:
-            self.flush()
-            places = [self._request(server, kind, fields, payload) for server in servers]
-            waiting = f"the answer of server(s) {sorted(server for server, _ in places)} to {kind.__name__}"
-            self._wait(lambda: all(place in self._replies for place in places), lambda: waiting)
-            replies = [self._replies.pop(place) for place in places]
-        for reply in replies:
-            if isinstance(reply.message, m.Refused):
-                raise MXNetError(f"Server {reply.server} refused: {reply.message.reason}")
-        return replies
-
-    def ask_one(self, server: int, kind: type[Any], *fields: Any, payload: np.ndarray | None = None) -> Incoming:
-        """As `ask`, of one server."""
-        return self.ask((server,), kind, *fields, payload=payload)[0]
-
-    def ask_all(self, kind: type[Any], *fields: Any) -> list[Incoming]:
-        """As `ask`, of all servers."""
-        return self.ask(range(self.channel.num_servers), kind, *fields)
-
-    def _request(
-        self, server: int, kind: type[Any], fields: Sequence[Any], payload: np.ndarray | None
-    ) -> tuple[int, int]:
-        self._last_request += 1
-        self.channel.send(server, kind(self._last_request, *fields), payload)
-        return server, self._last_request
-
-    def greet(self, hello: m.Hello, timeout: float) -> None:
-        """Introduce this worker to all servers; waits at most `timeout` seconds for their welcome."""
-        with self.lock:
-            for server in range(self.channel.num_servers):
-                self.channel.send(server, hello)
-            self._wait(
-                lambda: len(self._welcomes) == self.channel.num_servers,
-                lambda: f"the welcome of server(s) {sorted(set(range(self.channel.num_servers)) - self._welcomes)}",
-                timeout,
-            )
-
-    def fence(self) -> None:
-        """Return when the servers have taken everything that was pushed before."""
-        self.ask_all(m.Sync)
-
-    # ---------------------------------------------------------------- waiting
-
-    def check(self) -> None:
-        """Raise MXNetError where the job has stopped, or a server has refused a push or pull."""
-        reason = self._failure or self._broken()
-        if reason:
-            raise MXNetError(reason)
-
-    def _wait(self, done: Callable[[], bool], what: Callable[[], str], timeout: float | None = None) -> None:
-        """Take messages until `done`. what: says what is waited for. timeout: seconds, wait_timeout by default."""
-        if done():
-            return
-        timeout = self.wait_timeout if timeout is None else timeout
-        start = time.monotonic()
-        told = False
-        while True:
-            for incoming in self.channel.receive(_POLL):
-                self._take(incoming)
-            if done():
-                return
-            self.check()
-            waited = time.monotonic() - start
-            if waited > timeout:
-                raise MXNetError(f"Worker {self.rank} waited {waited:.0f} s for {what()}.")
-            if waited > _PATIENCE and not told:
-                told = True
-                _log.warning("worker %d has waited %.0f s for %s", self.rank, waited, what())
-
-    def _take(self, incoming: Incoming) -> None:
-        handler = self._handlers.get(type(incoming.message))
-        if handler is not None:
-            handler(incoming)
-        elif hasattr(incoming.message, "request"):
-            self._replies[incoming.server, incoming.message.request] = incoming
-
-    def _take_refused(self, incoming: Incoming) -> None:
-        refused = incoming.message
-        if refused.request:
-            self._replies[incoming.server, refused.request] = incoming
-        else:
-            self._failure = f"Server {incoming.server} refused what worker {self.rank} sent: {refused.reason}"
 
     def _take_pulled(self, incoming: Incoming) -> None:
         segments = self.lanes[incoming.server].segments

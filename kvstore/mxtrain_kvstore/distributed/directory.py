@@ -124,7 +124,7 @@ class Directory:
         self.parameters[key] = parameter
 
     def _new_segment(self, lane: Lane, number: int, dtype: np.dtype) -> LaneSegment:
-        segment = lane.segments[number] = LaneSegment(number, dtype)
+        segment = lane.segments[number] = LaneSegment(number, self.store, dtype)
         if self.shared is not None and lane.server not in self._distant:
             try:
                 self._share(lane, segment, self.shared)
@@ -139,6 +139,9 @@ class Directory:
         file = self.client.ask_one(lane.server, m.MapSegment, segment.number).message.file
         values = shared.open(file, file[2])
         staging, own_file = shared.create(file[2])
-        self.client.ask_one(lane.server, m.Mirror, segment.number, own_file)
+        try:
+            self.client.ask_one(lane.server, m.Mirror, segment.number, own_file)
+        finally:
+            shared.release(own_file)  # the server has it mapped, or will not
         size = values.size // segment.dtype.itemsize * segment.dtype.itemsize
         segment.share(staging[:size].view(segment.dtype), values[:size].view(segment.dtype))

@@ -175,7 +175,7 @@ class DistKVStore(KVStore):
     def close(self) -> None:
         """Take part in no more rounds of this store."""
         if self._leave.detach() is not None:
-            self._client.ask_all(m.LeaveStore, self._number)
+            self._client.leave(self._number)
 
 
 def _on_host(values: list[NDArray]) -> list[np.ndarray]:

@@ -21,8 +21,9 @@ class LaneSegment:
     shared: the server reads `staging` itself.
     """
 
-    def __init__(self, number: int, dtype: np.dtype) -> None:
+    def __init__(self, number: int, store: int, dtype: np.dtype) -> None:
         self.number = number
+        self.store = store
         self.dtype = dtype
         self.staging = np.empty(0, dtype)
         self.values: np.ndarray | None = None
@@ -47,6 +48,10 @@ class LaneSegment:
         self._blocks.extend([None] * missing)
         self._blocks[block.index] = block
         block.bind()
+
+    def known(self) -> list[Block]:
+        """The blocks that this worker knows."""
+        return [block for block in self._blocks if block is not None]
 
     def run(self, first: int, count: int) -> list[Block]:
         """Blocks that follow each other. Raises MXNetError where this worker does not know one of them."""

@@ -39,6 +39,7 @@ class WorkerNode:
         self.shared = SharedMemory() if settings.transport != "tcp" and SharedMemory.available() else None
         self.stores = 0
         self._closed = False
+        self._pid = os.getpid()
         try:
             self.rank = self.scheduler.register()
             view = self.scheduler.wait_for_view()
@@ -92,7 +93,7 @@ class WorkerNode:
 
     def close(self) -> None:
         """Leave the job: in order, or telling everybody why this worker ends before its time."""
-        if self._closed:
+        if self._closed or os.getpid() != self._pid:  # a forked child has no part in the job
             return
         self._closed = True
         self._flusher.stop()

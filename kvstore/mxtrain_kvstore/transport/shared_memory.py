@@ -23,7 +23,7 @@ class SharedMemory:
     """Creates and opens shared memory; what it made is given back by `close`, or when the process ends."""
 
     def __init__(self) -> None:
-        self._descriptors: list[int] = []
+        self._descriptors: set[int] = set()
 
     @staticmethod
     def available() -> bool:
@@ -39,7 +39,7 @@ class SharedMemory:
             array = _mapped(descriptor, nbytes)
         except (OSError, AttributeError) as error:
             raise MXNetError(f"Expected: {nbytes} bytes of shared memory. Received: {error}.") from error
-        self._descriptors.append(descriptor)
+        self._descriptors.add(descriptor)
         return array, [os.getpid(), descriptor, nbytes, token]
 
     def open(self, file: list[Any], nbytes: int) -> np.ndarray:
@@ -60,11 +60,16 @@ class SharedMemory:
         finally:
             os.close(descriptor)
 
-    def close(self) -> None:
+    def release(self, file: list[Any]) -> None:
         """Let nobody else open what was created; mappings stay as long as their arrays."""
-        for descriptor in self._descriptors:
-            os.close(descriptor)
-        self._descriptors.clear()
+        if file[1] in self._descriptors:
+            self._descriptors.discard(file[1])
+            os.close(file[1])
+
+    def close(self) -> None:
+        """Release everything."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
 
 
 def _mapped(descriptor: int, nbytes: int) -> np.ndarray:

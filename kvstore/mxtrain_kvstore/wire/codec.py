@@ -12,7 +12,7 @@ from mxtrain_kvstore.wire.messages import kind_of, kinds
 #: Most bytes that a header may have; checked before it is decoded.
 MAX_HEADER_BYTES = 1 << 21
 #: Most bytes that a payload frame may have; sockets are told to drop connections that exceed it.
-MAX_PAYLOAD_BYTES = 1 << 26
+MAX_PAYLOAD_BYTES = 1 << 24
 
 
 class WireError(MXNetError):

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from mxtrain_server.parameters.errors import RequestError
+
 
 class SegmentMemory(NamedTuple):
     """array: the bytes, uint8. file: [pid, descriptor, bytes, token] by which a worker maps them, or None."""
@@ -20,6 +22,9 @@ class Memory(Protocol):
     def allocate(self, nbytes: int) -> SegmentMemory:
         """Memory of a new segment."""
 
+    def release(self, file: list) -> None:
+        """A segment that could be mapped by `file` is gone."""
+
     def open(self, file: list, nbytes: int) -> np.ndarray:
         """A worker's memory of `nbytes` bytes, uint8. Raises MXNetError where it cannot be mapped here."""
 
@@ -31,8 +36,9 @@ class PrivateMemory:
         """Memory of this process alone."""
         return SegmentMemory(np.empty(nbytes, np.uint8), None)
 
+    def release(self, file: list) -> None:
+        """Nothing to do."""
+
     def open(self, file: list, nbytes: int) -> np.ndarray:
         """Refuses."""
-        from mxtrain_server.parameters.errors import RequestError
-
         raise RequestError("This server shares no memory. Send the values themselves.")

@@ -49,7 +49,7 @@ class ServerState:
         self.memory = memory
         self.controller = controller
         self.stores: dict[int, Store] = {}
-        self.segments: list[Segment] = []
+        self.segments: list[Segment | None] = []
         self.workers: Mapping[int, str] | None = None
         self.departed: set[int] = set()
         self.answers: list[Answer] = []
@@ -133,9 +133,18 @@ class ServerState:
         for entry in message.entries:
             directory.setdefault(entry[0], entry)
         self._done(rank, message)
+        self._ask_again()
+
+    def _ask_again(self, without: int = -1) -> None:
+        """Look again at the questions that could not be answered; those of one worker are dropped."""
         waiting, self._lookups = self._lookups, []
         for asker, question in waiting:
-            self.lookup(asker, question)
+            if asker == without:
+                continue
+            try:
+                self.lookup(asker, question)
+            except RequestError as error:
+                self._refuse(asker, question, str(error))
 
     def lookup(self, rank: int, message: m.Lookup) -> None:
         """Answer when all keys are in the directory."""
@@ -143,6 +152,9 @@ class ServerState:
         if all(key in directory for key in message.keys):
             entries = [directory[key] for key in message.keys]
             self.answers.append(Answer(rank, m.Directory(message.request, entries)))
+        elif 0 in self.departed or 0 not in self._store(message.store).members:
+            missing = [key for key in message.keys if key not in directory]
+            raise RequestError(f"Worker 0 has left without initializing key(s) {missing[:3]}.")
         else:
             self._lookups.append((rank, message))
 
@@ -279,7 +291,7 @@ class ServerState:
         self.departed.add(rank)
         for store in list(self.stores.values()):
             self._remove(rank, store)
-        self._lookups = [(asker, question) for asker, question in self._lookups if asker != rank]
+        self._ask_again(without=rank)
         self._done(rank, message)
 
     def _remove(self, rank: int, store: Store) -> None:
@@ -287,6 +299,17 @@ class ServerState:
             self._parked[segment.number].drop(rank)
             self._mirrors.pop((rank, segment.number), None)
         self._wake(store.leave(rank))
+        if not store.members:
+            self._free(store)
+
+    def _free(self, store: Store) -> None:
+        """Give back the memory of a store that everybody has left."""
+        del self.stores[store.number]
+        for segment in store.segments:
+            self.segments[segment.number] = None
+            self._parked[segment.number] = Parked()
+            if segment.file is not None:
+                self.memory.release(segment.file)
 
     def sync(self, rank: int, message: m.Sync) -> None:
         """Everything before it has been taken, since messages are taken in order."""
@@ -320,9 +343,10 @@ class ServerState:
         return store
 
     def _segment(self, number: int) -> Segment:
-        if number >= len(self.segments):
-            raise RequestError(f"Expected: a segment below {len(self.segments)}. Received: {number}.")
-        return self.segments[number]
+        segment = self.segments[number] if number < len(self.segments) else None
+        if segment is None:
+            raise RequestError(f"Expected: a segment of an open KVStore. Received: number {number}.")
+        return segment
 
     def _payload_runs(
         self, runs: list[m.Run], payload: np.ndarray | None

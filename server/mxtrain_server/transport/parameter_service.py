@@ -11,7 +11,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from mxtrain.base import MXNetError
-from mxtrain_kvstore.network import node_host, require_key_beyond_loopback
+from mxtrain_kvstore.network import in_url, node_host, require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.curve import Gatekeeper, secure_server
 from mxtrain_kvstore.wire import messages as m
@@ -62,7 +62,7 @@ class ParameterService:
         if settings.cluster_key is not None:
             secure_server(socket, settings.cluster_key)
         try:
-            socket.bind(f"tcp://{host}:*")
+            socket.bind(f"tcp://{in_url(host)}:*")
         except zmq.ZMQError as error:
             raise MXNetError(
                 f"Expected: to listen on {host}. Received: {error}. Set DMLC_NODE_HOST to an address of this host."
@@ -136,6 +136,7 @@ class ParameterService:
                 self._socket.send(encode(message))
                 return
             self._socket.send(encode(message), zmq.SNDMORE)
+            payload = payload.view(np.uint8)  # the buffer protocol does not know every element type
             if lasting and payload.nbytes >= ZERO_COPY_BYTES:
                 self._socket.send(payload.data, copy=False)
             else:

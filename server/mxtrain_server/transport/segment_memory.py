@@ -19,6 +19,10 @@ class MappableMemory:
         """Memory of a new segment."""
         return SegmentMemory(*self._shared.create(nbytes))
 
+    def release(self, file: list) -> None:
+        """A segment is gone."""
+        self._shared.release(file)
+
     def open(self, file: list, nbytes: int) -> np.ndarray:
         """A worker's memory."""
         return self._shared.open(file, nbytes)
