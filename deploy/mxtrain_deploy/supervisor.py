@@ -17,7 +17,7 @@ from mxtrain_deploy.processes import TaskProcess, describe_end, shell_code
 # All durations in seconds.
 KILL_AFTER = 4.0  # from the first signal to SIGKILL
 GIVE_UP_AFTER = 3.0  # from SIGKILL to leaving a process that the kernel does not end
-SETTLE = 1.0  # from the first failure to the end of the job: others may fail by it first, or for the same reason
+SETTLE = 3.0  # from the first failure to the end of the job: others may fail by it first, or for the same reason
 LINGER = 15.0  # how long servers and scheduler may run after the last worker
 DRAIN = 0.5  # how long output is read from pipes that something else keeps open after all processes have ended
 
