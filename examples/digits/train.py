@@ -39,7 +39,7 @@ def main() -> None:
     begin = time.perf_counter()
     fit(module, train_data, store or options.kvstore, options, begin_epoch, num_workers, checkpoint.of(module))
     if store:
-        finish_together(store, module)
+        finish_together(store)
     seconds = time.perf_counter() - begin
     if rank == 0:
         report(module, test_set, (options.num_epochs - begin_epoch) * len(train_set.labels) / seconds, options)
@@ -142,18 +142,14 @@ class ProgressBar:
         self._bar.close()
 
 
-def finish_together(store: "mx.kv.KVStore", module: mx.mod.Module) -> None:
-    """Wait until all workers have trained, and take over the final parameters.
+def finish_together(store: "mx.kv.KVStore") -> None:
+    """Wait until all workers have trained.
 
     Workers may have unequal numbers of batches. One that is done says so by `close`: the others' steps then no longer
     wait for its gradients.
     """
     store.close()
     store.barrier()
-    arg_params, aux_params = module.get_params()
-    for name, value in arg_params.items():
-        store.pull(name, out=value)
-    module.set_params(arg_params, aux_params)
 
 
 def report(module: mx.mod.Module, test_set: "tuple", images_per_second: float, options: argparse.Namespace) -> None:
