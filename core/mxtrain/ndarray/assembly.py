@@ -83,11 +83,14 @@ def histogram(a: NDArray, bins: Any = 10, range: tuple[float, float] | None = No
 
 def to_dlpack(data: NDArray) -> Any:
     """A DLPack capsule that shares the array's memory."""
-    return data.__dlpack__()
+    try:
+        return data.__dlpack__(max_version=(1, 0))  # from this version on a capsule tells that it may be written to
+    except TypeError:  # an older NumPy
+        return data.__dlpack__()
 
 
 def from_dlpack(dlpack: Any) -> NDArray:
-    """An NDArray over the memory of a DLPack capsule or of an array that exports one."""
+    """An NDArray over the memory of a DLPack capsule or an array that exports one; a copy of what is read-only."""
     source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
     kind, device_id = source.__dlpack_device__()
     ctx = gpu(device_id) if kind == _DLPACK_CUDA else cpu()
@@ -95,7 +98,8 @@ def from_dlpack(dlpack: Any) -> NDArray:
         shared = ctx.xp.from_dlpack(source)
     if not shared.flags.c_contiguous:
         raise ArgumentError("Expected: a C-contiguous array. Received: a strided one. Copy it first.")
-    return wrap(shared, ctx)
+    is_read_only = isinstance(shared, np.ndarray) and not shared.flags.writeable
+    return wrap(shared.copy() if is_read_only else shared, ctx)
 
 
 class _Capsule:

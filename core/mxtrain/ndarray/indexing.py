@@ -61,7 +61,7 @@ def set_item(self: NDArray, key: Any, value: Any) -> None:
         _assign(self._data, key if _is_basic(key) else _native_key(key, self._ctx), values)
     except (IndexError, TypeError) as error:
         raise _key_error(self, key, error) from None
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ArgumentError(f"Expected: a value that fits a[{key!r}] of {self.shape}. Received: {error}.") from None
 
 
@@ -81,6 +81,8 @@ def _recorded_assignment(self: NDArray, key: Any, value: NDArray) -> None:
 def _assign(data: Any, key: Any, values: Any) -> None:
     if getattr(values, "ndim", 0):
         values = _without_leading_ones(values, np.ndim(data[key]))
+    elif data.dtype.kind in "iu" and isinstance(values, (int, float, np.generic)):  # NumPy refuses what does not fit
+        values = np.asarray(values).astype(data.dtype)
     data[key] = values
 
 

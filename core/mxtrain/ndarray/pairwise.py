@@ -48,7 +48,7 @@ add = _make("add", "broadcast_add", "_plus_scalar", "_plus_scalar", lambda a, b:
 subtract = _make("subtract", "broadcast_sub", "_minus_scalar", "_rminus_scalar", lambda a, b: a - b, "lhs - rhs")
 multiply = _make("multiply", "broadcast_mul", "_mul_scalar", "_mul_scalar", lambda a, b: a * b, "lhs * rhs")
 divide = _make("divide", "broadcast_div", "_div_scalar", "_rdiv_scalar", lambda a, b: a / b, "lhs / rhs")
-true_divide = divide
+true_divide = _make("true_divide", "broadcast_div", "_div_scalar", "_rdiv_scalar", lambda a, b: a / b, "lhs / rhs")
 modulo = _make(
     "modulo", "broadcast_mod", "_mod_scalar", "_rmod_scalar", lambda a, b: a % b, "The remainder of lhs / rhs"
 )
