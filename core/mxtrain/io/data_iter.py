@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mxtrain.io.description import DataBatch
 
@@ -13,6 +13,11 @@ class DataIter:
     A subclass defines `next`, or `iter_next`, `getdata`, `getlabel` and `getpad`; and `reset`, `provide_data` and
     `provide_label`. Source: follows mxnet.io.DataIter of MXNet 1.9.1.
     """
+
+    if TYPE_CHECKING:  # what subclasses offer; a base without them would hide that one forgot
+        provide_data: Any
+        provide_label: Any
+        default_bucket_key: Any
 
     def __init__(self, batch_size: int = 0) -> None:
         self.batch_size = batch_size

@@ -38,18 +38,19 @@ def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> Any:
     shape: a tuple or several integers; 0 keeps an axis, -1 takes what is left, -2 all remaining axes, -3 merges two,
     -4 splits one. reverse: read the codes from the right. Source: MXNet 1.9.1's `reshape`.
     """
+    target: Any = shape
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        shape = tuple(shape[0])
+        target = tuple(shape[0])
     elif not shape:
-        shape = kwargs.pop("shape", None)
-        if shape is None:
+        target = kwargs.pop("shape", None)
+        if target is None:
             raise ArgumentTypeError("NDArray.reshape: expected a shape. Received: none.")
     reverse = kwargs.pop("reverse", False)
     if kwargs:
         raise ArgumentTypeError(f"NDArray.reshape: expected shape and reverse. Received: {sorted(kwargs)}.")
     if self._entry is not None:
-        return functions.Reshape(self, shape=shape, reverse=reverse)
-    codes = (shape,) if isinstance(shape, int) else tuple(shape) or (1,)
+        return functions.Reshape(self, shape=target, reverse=reverse)
+    codes = (target,) if isinstance(target, int) else tuple(target) or (1,)
     return self.view(self._data.reshape(target_shape(self.shape, codes, reverse)))
 
 
