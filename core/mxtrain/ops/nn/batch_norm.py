@@ -7,7 +7,7 @@ import numpy as np
 from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels import normalization as kernels
 from mxtrain.ops.kernels.precision import deliver, widen
-from mxtrain.ops.nn.checks import require_shape
+from mxtrain.ops.nn.checks import require_one_dtype, require_shape
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
 
 
@@ -82,8 +82,10 @@ class BatchNorm:
         out=None,
     ):
         x = _by_channel(widen(xp, data), axis)
-        for name, array in (("gamma", gamma), ("beta", beta), ("moving_mean", moving_mean), ("moving_var", moving_var)):
+        states = {"gamma": gamma, "beta": beta, "moving_mean": moving_mean, "moving_var": moving_var}
+        for name, array in states.items():
             require_shape(name, array, (x.shape[1],))
+        require_one_dtype(*states.values())
         direct = out is not None and x.dtype == data.dtype
         result = _by_channel(out[0], axis) if direct else xp.empty(x.shape, x.dtype)
         scale = None if fix_gamma else gamma
@@ -160,7 +162,10 @@ class BatchNormBackward:
         axis: int = 1,
         out=None,
     ):
+        require_shape("gy", gy, data.shape)
         wide, x = _by_channel(widen(xp, gy), axis), _by_channel(widen(xp, data), axis)
+        for name, array in (("gamma", gamma), ("mean", mean), ("inv_std", inv_std)):
+            require_shape(name, array, (x.shape[1],))
         direct = out is not None and wide.dtype == gy.dtype
         result = _by_channel(out[0], axis) if direct else xp.empty(x.shape, x.dtype)
         kernel = kernels.backward_by_given if use_global_stats else kernels.backward_by_batch
