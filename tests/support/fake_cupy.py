@@ -115,6 +115,15 @@ def _function(name: str, numpy_function: Callable[..., Any]) -> Callable[..., An
     return function
 
 
+def _fact(numpy_function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of shapes, dtypes and addresses, which needs no device."""
+
+    def function(*args: Any) -> Any:
+        return numpy_function(*(arg._host if isinstance(arg, ndarray) else arg for arg in args))
+
+    return function
+
+
 def _uploading(name: str) -> Callable[..., Any]:
     """`array` and the like: they copy NumPy arrays to the current device, and arrays of other devices too."""
     numpy_function = getattr(np, name)
@@ -188,8 +197,10 @@ def _functions() -> dict[str, Callable[..., Any]]:
             found = getattr(found, part, None)
         if found is not None:  # an older NumPy may lack it
             table[name] = _function(name, found)
+    facts = {name: _fact(getattr(np, name)) for name in ("may_share_memory", "ndim", "shape", "size", "result_type")}
     uploading = ("array", "asarray", "ascontiguousarray", "asanyarray")
-    return {**table, **{name: _uploading(name) for name in uploading}, "copyto": copyto, "from_dlpack": from_dlpack}
+    uploads = {name: _uploading(name) for name in uploading}
+    return {**table, **facts, **uploads, "copyto": copyto, "from_dlpack": from_dlpack}
 
 
 def _cuda() -> types.ModuleType:
