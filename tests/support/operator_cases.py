@@ -1,6 +1,6 @@
 """The inputs of an operator's test cases, and checks that hold for every operator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,20 +144,7 @@ def numerical_gradients(example: Example, wanted: Sequence[int]) -> list[np.ndar
         outputs = _carriers(example, run(example))
         return sum(float((y.asnumpy() * w).sum()) for y, w in zip(outputs, weights_for(outputs), strict=True))
 
-    found = []
-    for position in wanted:
-        array = example.arrays[position]
-        gradient = np.zeros(array.shape)
-        for index in np.ndindex(*array.shape):
-            kept = array[index]
-            array[index] = kept + STEP
-            above = loss()
-            array[index] = kept - STEP
-            below = loss()
-            array[index] = kept
-            gradient[index] = (above - below) / (2 * STEP)
-        found.append(gradient)
-    return found
+    return [_differences(loss, example.arrays[position], STEP) for position in wanted]
 
 
 def check_gradient(op: Operator, case: Case) -> None:
@@ -170,6 +157,63 @@ def check_gradient(op: Operator, case: Case) -> None:
         np.testing.assert_allclose(
             found, wished, rtol=1e-5, atol=2e-6, err_msg=f"{op.name}: gradient by {example.names[position]}"
         )
+
+
+def check_second_gradient(op: Operator, case: Case) -> None:
+    """Raise AssertionError unless the gradient of the declared gradient equals the numerical one.
+
+    Raises MXNetError where the gradient is not differentiable.
+    """
+    example = make_example(op, case)
+    wanted = differentiable_inputs(example)
+    inputs, gradients = _recorded_gradients(example, wanted, create_graph=True)
+    received = [np.zeros(inputs[position].shape) for position in wanted]
+    with autograd.record():
+        total = _weighted(gradients)
+    if total._entry is not None:
+        total.backward()
+        received = [inputs[position].grad.asnumpy() for position in wanted]
+
+    def loss() -> float:
+        return float(_weighted(_recorded_gradients(example, wanted, create_graph=False)[1]).asscalar())
+
+    for position, found in zip(wanted, received, strict=True):
+        wished = _differences(loss, example.arrays[position], step=1e-5)
+        np.testing.assert_allclose(found, wished, rtol=1e-4, atol=1e-4, err_msg=f"by {example.names[position]}")
+
+
+def _recorded_gradients(example: Example, wanted: Sequence[int], *, create_graph: bool) -> tuple[list[Any], list[Any]]:
+    """The inputs and the gradients by the wanted ones."""
+    inputs = example.nds()
+    for position in wanted:
+        inputs[position].attach_grad()
+    cpu().backend.rng.seed(5)
+    with autograd.record():
+        outputs = _carriers(example, as_list(invoke(example.op, inputs, example.params)))
+        heads = [mx.nd.array(w, dtype=y.dtype) for w, y in zip(weights_for(outputs), outputs, strict=True)]
+        variables = [inputs[position] for position in wanted]
+        gradients = autograd.grad(outputs, variables, heads, create_graph=create_graph, retain_graph=True)
+    return inputs, gradients
+
+
+def _weighted(arrays: Sequence[mx.nd.NDArray]) -> mx.nd.NDArray:
+    """The sum of all elements, with unlike weights."""
+    terms = [(a * mx.nd.array(w, dtype=a.dtype)).sum() for a, w in zip(arrays, weights_for(arrays), strict=True)]
+    return mx.nd.add_n(*terms)
+
+
+def _differences(loss: Callable[[], float], array: np.ndarray, step: float) -> np.ndarray:
+    """The derivative of loss() by each element of an array that it reads."""
+    gradient = np.zeros(array.shape)
+    for index in np.ndindex(*array.shape):
+        kept = array[index]
+        array[index] = kept + step
+        above = loss()
+        array[index] = kept - step
+        below = loss()
+        array[index] = kept
+        gradient[index] = (above - below) / (2 * step)
+    return gradient
 
 
 def has_checkable_gradient(op: Operator, case: Case) -> bool:

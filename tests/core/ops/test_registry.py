@@ -1,5 +1,7 @@
 """What must hold for every operator, on every one of its cases."""
 
+import re
+
 import numpy as np
 import operator_cases as support
 import pytest
@@ -109,6 +111,19 @@ GRADIENT_CASES = [
 @pytest.mark.parametrize(("op", "case"), GRADIENT_CASES)
 def test_gradient_equals_the_numerical_one(op, case):
     support.check_gradient(op, case)
+
+
+@pytest.mark.parametrize(("op", "case"), GRADIENT_CASES)
+def test_gradient_of_the_gradient_is_right_or_refused(op, case):
+    try:
+        support.check_second_gradient(op, case)
+    except mx.MXNetError as error:
+        if not REFUSALS.search(str(error)):
+            raise
+
+
+# a gradient that is not differentiable, or one that does not depend on the inputs
+REFUSALS = re.compile("expected a differentiable operator in backward|one that is unreachable")
 
 
 @every_operator
