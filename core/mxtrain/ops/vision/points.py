@@ -51,6 +51,15 @@ def corners_of(xp: Any, y: Array, x: Array, height: int, width: int, first_row: 
     return corners
 
 
+def clipped_corners_of(
+    xp: Any, y: Array, x: Array, height: int, width: int, first_row: Array, share: Array
+) -> list[Corner]:
+    """As corners_of, but points outside the map are moved to its border; all weights are multiplied by share, (P,)."""
+    free_y, free_x = share * ((y >= 0) & (y < height - 1)), share * ((x >= 0) & (x < width - 1))
+    corners = corners_of(xp, y.clip(0, height - 1), x.clip(0, width - 1), height, width, first_row)
+    return [Corner(c.row, share * c.weight, free_y * c.by_y, free_x * c.by_x) for c in corners]
+
+
 def values_at(table: Array, corners: list[Corner]) -> Array:
     """The interpolated values, (P, C)."""
     return sum(table[corner.row] * corner.weight[:, None] for corner in corners)

@@ -11,15 +11,15 @@ from mxtrain.ops.vision.regions import images_of, pool_own_channels, spread_own_
 from mxtrain.ops.vision.roi_align import check_regions
 
 
-def _round(xp, values):
+def round_half_away(xp, values):
     """To the nearest whole number, halves away from 0."""
     return xp.sign(values) * xp.floor(xp.abs(values) + 0.5)
 
 
 def _cell_weights(xp, first, last, cells, scale, size):
     """1 / length for the places in each cell of each region along one axis: (R, cells, size)."""
-    start = _round(xp, first) * scale
-    cell = xp.maximum((_round(xp, last) + 1) * scale - start, start.dtype.type(0.1)) / cells
+    start = round_half_away(xp, first) * scale
+    cell = xp.maximum((round_half_away(xp, last) + 1) * scale - start, start.dtype.type(0.1)) / cells
     steps = xp.arange(cells).astype(start.dtype)
     begin = xp.floor(steps * cell[:, None] + start[:, None]).clip(0, size)[..., None]
     end = xp.ceil((steps + 1) * cell[:, None] + start[:, None]).clip(0, size)[..., None]

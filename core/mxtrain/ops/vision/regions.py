@@ -1,8 +1,8 @@
 """Weighted sums over regions of feature maps, where the weights are products of weights by row and by column.
 
 Region r of image images[r] gives, for each cell (i, j) of a grid and each channel c, the sum over y and x of
-rows[r, i, y] * columns[r, j, x] * data[images[r], c, y, x]: two matrix products. images: (R,), on the host, negative for
-regions that give 0. rows: (R, h, H). columns: (R, w, W).
+rows[r, i, y] * columns[r, j, x] * data[images[r], c, y, x]: two matrix products. images: (R,), on the host, negative
+for regions that give 0. rows: (R, h, H). columns: (R, w, W).
 """
 
 from collections.abc import Iterator

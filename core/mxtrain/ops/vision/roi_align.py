@@ -135,7 +135,7 @@ def _by_cell(data, pooled_size):
     ],
 )
 class ROIAlignBackward:
-    """The gradient of `_contrib_ROIAlign` by data: gy spread over the points that were averaged. Output: like's shape."""
+    """The gradient of `_contrib_ROIAlign` by data: gy spread over the averaged points. Output: like's shape."""
 
     infer_shape = shapes.like_input(2)
 

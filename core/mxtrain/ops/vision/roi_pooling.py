@@ -6,13 +6,9 @@ from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
+from mxtrain.ops.vision.psroi_pooling import round_half_away
 from mxtrain.ops.vision.regions import images_of
 from mxtrain.ops.vision.roi_align import check_regions
-
-
-def _round(xp, values):
-    """To the nearest whole number, halves away from 0."""
-    return xp.sign(values) * xp.floor(xp.abs(values) + 0.5)
 
 
 def _cell_bounds(xp, first, last, cells, size):
@@ -78,7 +74,7 @@ class ROIPooling:
         count, channels, height, width = data.shape
         wide = widen(xp, data)
         images = xp.asarray(images_of(xp, rois, count))
-        corners = _round(xp, rois[:, 1:].astype(wide.dtype) * wide.dtype.type(spatial_scale))
+        corners = round_half_away(xp, rois[:, 1:].astype(wide.dtype) * wide.dtype.type(spatial_scale))
         y = _cell_bounds(xp, corners[:, 1], corners[:, 3], pooled_size[0], height)
         x = _cell_bounds(xp, corners[:, 0], corners[:, 2], pooled_size[1], width)
         # regions of no image are empty
