@@ -146,3 +146,46 @@ def test_custom_operator(fake_gpus):
     y.backward()
     assert y.context is x.grad.context is mx.gpu(1)
     np.testing.assert_array_equal((y + x.grad).asnumpy(), np.full((2, 2), 4))
+
+
+def test_feed_forward_trains_and_predicts(fake_gpus):
+    data, labels = support.images()
+    model = mx.model.FeedForward.create(
+        support.lenet(), data, labels, ctx=TWO, num_epoch=6, numpy_batch_size=16, learning_rate=0.1, momentum=0.9
+    )
+    predicted = model.predict(data)
+    assert predicted.shape == (len(data), support.NUM_CLASSES)
+    assert (predicted.argmax(axis=1) == labels).mean() > 0.9
+
+
+def test_checkpoint_goes_from_gpu_to_cpu(fake_gpus, tmp_path):
+    data, labels = support.images()
+    batches = mx.io.NDArrayIter(mx.nd.array(data, mx.gpu(1)), mx.nd.array(labels, mx.gpu(0)), 16, shuffle=True)
+    module = mx.mod.Module(support.lenet(), context=ONE)
+    module.fit(batches, num_epoch=1, initializer=mx.init.Xavier(), optimizer="adam")
+    module.save_checkpoint(str(tmp_path / "net"), 1, save_optimizer_states=True)
+    expected = module.predict(mx.io.NDArrayIter(data, batch_size=16)).asnumpy()
+    loaded = mx.mod.Module.load(str(tmp_path / "net"), 1, context=mx.cpu(0), label_names=None)
+    loaded.bind([("data", (16, 1, 8, 8))], for_training=False)
+    found = loaded.predict(mx.io.NDArrayIter(data, batch_size=16))
+    assert found.context is mx.cpu(0)
+    np.testing.assert_allclose(found.asnumpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+class _Square(mx.autograd.Function):
+    def forward(self, x):
+        self.save_for_backward(x)
+        return x * x
+
+    def backward(self, grad):
+        (x,) = self.saved_tensors
+        return 2 * x * grad
+
+
+def test_user_function(fake_gpus):
+    x = mx.nd.array([3, 4], mx.gpu(1))
+    x.attach_grad()
+    with mx.autograd.record():
+        y = _Square()(x)
+    y.backward()
+    assert x.grad.asnumpy().tolist() == [6, 8]
