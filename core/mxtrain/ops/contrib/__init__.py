@@ -1,0 +1,1 @@
+"""Operators of `mx.nd.contrib` that belong to no other family."""
