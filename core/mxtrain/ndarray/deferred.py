@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-_lock = threading.Lock()
+# single operations on a set are atomic, so that no lock is needed around them
 outstanding: "set[Deferred]" = set()
 
 
@@ -20,9 +20,9 @@ class Deferred:
 
     __slots__ = ("_mutex", "targets", "wait")
 
-    def __init__(self, wait: Callable[[], None]) -> None:
+    def __init__(self, wait: Callable[[], None], targets: list[tuple[Any, Any]]) -> None:
         self.wait: Callable[[], None] | None = wait
-        self.targets: list[tuple[Any, Any]] = []
+        self.targets = targets
         self._mutex = threading.Lock()
 
     def settle(self) -> None:
@@ -37,20 +37,19 @@ class Deferred:
                 for array, buffer in self.targets:
                     array._data = buffer
                     array._pending = None
-                with _lock:
-                    outstanding.discard(self)
+                outstanding.discard(self)
 
 
 def defer(array: Any, wait: Callable[[], None]) -> None:
     """Mark an array and the live views of its memory as on their way."""
-    family = [member for ref in array._family or () if (member := ref()) is not None] or [array]
+    family = (array,)
+    if array._family is not None:
+        family = tuple(member for ref in array._family if (member := ref()) is not None)
     for member in family:
         if member._pending is not None:
             member._pending.settle()
-    deferred = Deferred(wait)
-    deferred.targets = [(member, member._data) for member in family]
-    with _lock:
-        outstanding.add(deferred)
+    deferred = Deferred(wait, [(member, member._data) for member in family])
+    outstanding.add(deferred)
     for member in family:
         member._pending = deferred
         del member._data
@@ -60,9 +59,7 @@ def settle_all() -> None:
     """Wait for every value that is on its way. Raises the first error, after all have been waited for."""
     failure: BaseException | None = None
     while outstanding:
-        with _lock:
-            waiting = list(outstanding)
-        for deferred in waiting:
+        for deferred in list(outstanding):
             try:
                 deferred.settle()
             except Exception as error:  # noqa: BLE001 - the others must be waited for as well; raised below
