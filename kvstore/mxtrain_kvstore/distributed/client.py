@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mxtrain_kvstore.distributed.batch import BATCH_BYTES, BLOCK_WEIGHT
 from mxtrain_kvstore.distributed.channel import Channel, Incoming
 from mxtrain_kvstore.distributed.conversation import Conversation
-from mxtrain_kvstore.distributed.lane import BATCH_BYTES, Lane
+from mxtrain_kvstore.distributed.lane import Lane
 from mxtrain_kvstore.distributed.parameter import Block, Parameter
 from mxtrain_kvstore.sums import sum_into
 from mxtrain_kvstore.wire import messages as m
@@ -48,7 +49,11 @@ class ParameterClient(Conversation):
             if not consumed and parameter.pushed - parameter.seen > MAX_ROUNDS_AHEAD:
                 self._catch_up(parameter)
             for block in parameter.blocks:
-                self._push_block(block, sources, parameter.pushed, consumed)
+                # the servers may still be reading the last push from memory that they share
+                if consumed if block.segment.shared else block.nbytes < DIRECT_BYTES or len(sources) > 1:
+                    self._stage_push(block, sources)
+                else:
+                    self._send_push(block, sources)
 
     def _make_way(self, parameter: Parameter) -> None:
         """Before the next push of a parameter its staged push must be out and its pull must be in."""
@@ -65,22 +70,22 @@ class ParameterClient(Conversation):
         self.settle(parameter)
         parameter.pushed += 1
 
-    def _push_block(self, block: Block, sources: Sequence[np.ndarray], number: int, consumed: bool) -> None:
-        if block.segment.shared:
-            staged = consumed  # else the servers may still be reading the last push from there
-        else:
-            staged = block.nbytes < DIRECT_BYTES or len(sources) > 1
-        if not staged:
-            values = _summed(block, sources).reshape(-1).view(np.uint8)
-            self.channel.send(block.lane.server, m.Push([[block.number, block.index, 1, number]], False), values)
-            return
-        if len(sources) == 1 and block.whole:
+    def _stage_push(self, block: Block, sources: Sequence[np.ndarray]) -> None:
+        if block.whole and len(sources) == 1:
             block.staging[...] = sources[0]
         else:
             sum_into(block.staging, _parts(block, sources))
         block.parameter.staged += 1
-        block.batch.add_push(block, number)
-        self._staged(block)
+        batch = block.batch
+        batch.pushes.append(block)
+        batch.weight += block.weight
+        if batch.weight >= BATCH_BYTES or not block.lane.pending:
+            self._staged(block)
+
+    def _send_push(self, block: Block, sources: Sequence[np.ndarray]) -> None:
+        values = _summed(block, sources).reshape(-1).view(np.uint8)
+        run = [block.number, block.index, 1, block.parameter.pushed]
+        self.channel.send(block.lane.server, m.Push([run], False), values)
 
     def _staged(self, block: Block) -> None:
         """See to it that what was staged goes out: at once where it is much, and else even if nobody waits for it."""
@@ -106,8 +111,11 @@ class ParameterClient(Conversation):
                 return  # nothing of the pull under way has come yet: it serves these arrays too
             parameter.awaiting = len(blocks)
             for block in blocks:
-                block.batch.add_pull(block, parameter.pushed)
-                self._staged(block)
+                batch = block.batch
+                batch.pulls.append(block)
+                batch.weight += BLOCK_WEIGHT
+                if batch.weight >= BATCH_BYTES or not block.lane.pending:
+                    self._staged(block)
 
     def settle(self, parameter: Parameter) -> None:
         """Return when the pull of a parameter has come. Raises MXNetError where it does not, and says why."""
@@ -171,14 +179,12 @@ class ParameterClient(Conversation):
         """Send a lane's pushes, then its pulls: a pull asks for what pushes before it bring about."""
         for batch in lane.batches:
             if batch.pushes:
-                payload = None if batch.mapped else lane.payload(batch.pushes)
-                self.channel.send(lane.server, m.Push(batch.pushes, batch.mapped), payload)
-                for parameter in batch.staged:
-                    parameter.staged -= 1
+                runs = batch.take_pushes()
+                self.channel.send(lane.server, m.Push(runs, batch.mapped), None if batch.mapped else lane.payload(runs))
         for batch in lane.batches:
             if batch.pulls:
-                self.channel.send(lane.server, m.Pull(batch.pulls, batch.mapped))
-            batch.clear()
+                self.channel.send(lane.server, m.Pull(batch.take_pulls(), batch.mapped))
+            batch.weight = 0
         lane.pending = False
 
     def _take_pulled(self, incoming: Incoming) -> None:

@@ -61,9 +61,12 @@ class DistKVStore(KVStore):
     def push(self, key: Any, value: Any, priority: int = 0) -> None:
         """Send values to the servers; see KVStore.push."""
         if type(value) is NDArray:
-            parameter = self._find(key)
+            try:
+                parameter = self._parameters[key]
+            except (KeyError, TypeError):
+                parameter = self._find(key)
             data = value.data_array
-            if data.shape == parameter.shape and data.dtype == parameter.dtype and type(data) is np.ndarray:
+            if data.shape == parameter.shape and data.dtype is parameter.dtype and type(data) is np.ndarray:
                 self._client.push(parameter, (data,))
                 return
         for single, values in paired(key, value):
@@ -87,7 +90,11 @@ class DistKVStore(KVStore):
     def pull(self, key: Any, out: Any = None, priority: int = 0, ignore_sparse: bool = True) -> None:
         """Ask servers for values; whoever touches an array of `out` first waits for it. See KVStore.pull."""
         if type(out) is NDArray:
-            self._pull_to(self._find(key), out)
+            try:
+                parameter = self._parameters[key]
+            except (KeyError, TypeError):
+                parameter = self._find(key)
+            self._pull_to(parameter, out)
             return
         for single, outs in paired(key, out, "out"):
             parameter = self._find(single)

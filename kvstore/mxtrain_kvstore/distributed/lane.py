@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mxtrain.base import MXNetError
-from mxtrain_kvstore.distributed.parameter import Block, Parameter
-from mxtrain_kvstore.wire.messages import MAX_ITEMS, Run
-
-#: Staged bytes at which a batch is sent without waiting for more.
-BATCH_BYTES = 1 << 20
-# a batch of nothing but single runs must not have more of them than a message may
-_RUN_WEIGHT = BATCH_BYTES // MAX_ITEMS
+from mxtrain_kvstore.distributed.batch import Batch
+from mxtrain_kvstore.distributed.parameter import Block
+from mxtrain_kvstore.wire.messages import Run
 
 
 class LaneSegment:
@@ -59,51 +55,6 @@ class LaneSegment:
         if len(blocks) != count or None in blocks:
             raise MXNetError(f"Segment {self.number}: expected known blocks. Received: {first} to {first + count}.")
         return blocks  # type: ignore[return-value]
-
-
-class Batch:
-    """Pushes and pulls that have not been sent yet, all of segments that are shared, or all of segments that are not.
-
-    pushes, pulls: runs, merged where blocks follow each other. staged: the parameter of every block pushed. weight:
-    roughly the bytes that the batch will take.
-    """
-
-    __slots__ = ("mapped", "pulls", "pushes", "staged", "weight")
-
-    def __init__(self, mapped: bool) -> None:
-        self.mapped = mapped
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin a new batch."""
-        self.pushes: list[Run] = []
-        self.pulls: list[Run] = []
-        self.staged: list[Parameter] = []
-        self.weight = 0
-
-    def add_push(self, block: Block, number: int) -> None:
-        """Send what lies in the block's staging as its round `number`."""
-        self.staged.append(block.parameter)
-        self.weight += block.nbytes
-        runs = self.pushes
-        if runs:
-            last = runs[-1]
-            if last[1] + last[2] == block.index and last[3] == number and last[0] == block.number:
-                last[2] += 1
-                return
-        runs.append([block.number, block.index, 1, number])
-        self.weight += _RUN_WEIGHT
-
-    def add_pull(self, block: Block, number: int) -> None:
-        """Ask for a block as of round `number`."""
-        runs = self.pulls
-        if runs:
-            last = runs[-1]
-            if last[1] + last[2] == block.index and last[3] == number and last[0] == block.number:
-                last[2] += 1
-                return
-        runs.append([block.number, block.index, 1, number])
-        self.weight += _RUN_WEIGHT
 
 
 class Lane:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mxtrain_kvstore.distributed.batch import BLOCK_WEIGHT, Batch
+
 if TYPE_CHECKING:
-    from mxtrain_kvstore.distributed.lane import Batch, Lane, LaneSegment
+    from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
 
 
 class Block:
@@ -17,7 +19,7 @@ class Block:
     number: its segment's. offset, stop: its elements in the flat parameter. whole: it is the entire parameter.
     staging: the place in this worker's memory from which it is pushed, in the parameter's shape where it is whole, else
     flat. values: the server's values, mapped, in the same form; None where they cannot be mapped. batch: the one that
-    it goes with.
+    it goes with; weight: what it adds to it.
     """
 
     __slots__ = (
@@ -34,6 +36,7 @@ class Block:
         "staging",
         "stop",
         "values",
+        "weight",
         "whole",
     )
 
@@ -51,6 +54,7 @@ class Block:
         self.lane = lane
         self.number = segment.number
         self.nbytes = length * segment.dtype.itemsize
+        self.weight = self.nbytes + BLOCK_WEIGHT
         self.segment = segment
         self.index = index
         self.position = position

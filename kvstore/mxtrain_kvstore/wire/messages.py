@@ -18,7 +18,7 @@ from mxtrain_kvstore.wire.schema import Check, Flag, Integer, Key, ListOf, Plain
 #: Version of this protocol; a server refuses workers of another.
 PROTOCOL = 1
 #: Most runs, keys or blocks that one message may name.
-MAX_ITEMS = 4096
+MAX_ITEMS = 16384
 
 Run = list[int]
 _MessageClass = TypeVar("_MessageClass", bound="type[Any]")
