@@ -32,6 +32,15 @@ BENCHMARKS: dict[str, dict[str, list[str]]] = {
         for network in ("mlp", "lenet")
     },
     "add": {side: ["small_add.py", "--api", side] for side in ("mxtrain", "mxnet", "torch")},
+    **{
+        name: {side: [script, "--api", side, *arguments] for side in ("mxtrain", "mxnet")}
+        for name, (script, *arguments) in {
+            "kvstore": ["kvstore_dist.py"],
+            "kvstore-sgd": ["kvstore_dist.py", "--optimizer", "sgd"],
+            "kvstore-local": ["kvstore_local.py"],
+            "kvstore-local-sgd": ["kvstore_local.py", "--optimizer", "sgd"],
+        }.items()
+    },
 }
 
 
