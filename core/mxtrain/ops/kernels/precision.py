@@ -1,4 +1,4 @@
-"""Arithmetic of 16-bit floating-point numbers: computed in float32 on a CPU, which has no units for them."""
+"""Arithmetic of 16-bit floating-point numbers: computed in float32, which sums without losing their digits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ import numpy as np
 
 
 def widen(xp: types.ModuleType, array: Any) -> Any:
-    """A float32 copy of a 16-bit floating array in host memory; any other array as it is."""
-    return array.astype(np.float32) if is_narrow(xp, array.dtype) else array
+    """A float32 copy of a 16-bit floating array; any other array as it is."""
+    return array.astype(np.float32) if _is_small_float(array.dtype) else array
 
 
 def is_narrow(xp: types.ModuleType, dtype: np.dtype) -> bool:
-    """Whether arithmetic on this dtype should be done in float32: float16 and bfloat16 on a CPU."""
-    return dtype.itemsize == 2 and xp is np and dtype.kind not in "iu"
+    """Whether products of this dtype should be made in float32: 16-bit floats on a CPU, which has no units for them."""
+    return xp is np and _is_small_float(dtype)
+
+
+def _is_small_float(dtype: np.dtype) -> bool:
+    return dtype.itemsize == 2 and dtype.kind not in "iu"
 
 
 def deliver(result: Any, out: Any, dtype: np.dtype) -> Any:
