@@ -6,6 +6,7 @@ that is not the current one of the thread (real CuPy takes those where GPUs reac
 Work is done at once: nothing here shows what streams do, beyond the order of the events in `events`.
 """
 
+import functools
 import types
 from collections.abc import Callable
 from typing import Any
@@ -140,6 +141,11 @@ def _uploading(name: str) -> Callable[..., Any]:
     return function
 
 
+def asnumpy(a: Any) -> np.ndarray:
+    """The values in host memory, from any device."""
+    return a.get() if isinstance(a, ndarray) else np.asarray(a)
+
+
 def copyto(dst: ndarray, src: Any, casting: str = "same_kind", where: Any = None) -> None:
     """Copy values within the current device."""
     np.copyto(unwrap(dst), unwrap(src), casting=casting, where=True if where is None else unwrap(where))
@@ -200,7 +206,7 @@ def _functions() -> dict[str, Callable[..., Any]]:
     facts = {name: _fact(getattr(np, name)) for name in ("may_share_memory", "ndim", "shape", "size", "result_type")}
     uploading = ("array", "asarray", "ascontiguousarray", "asanyarray")
     uploads = {name: _uploading(name) for name in uploading}
-    return {**table, **facts, **uploads, "copyto": copyto, "from_dlpack": from_dlpack}
+    return {**table, **facts, **uploads, "asnumpy": asnumpy, "copyto": copyto, "from_dlpack": from_dlpack}
 
 
 def _cuda() -> types.ModuleType:
@@ -221,6 +227,7 @@ def _cuda() -> types.ModuleType:
     )
 
 
+@functools.cache
 def make_module() -> types.ModuleType:
     """The module `cupy`."""
     functions = _functions()

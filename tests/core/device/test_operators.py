@@ -12,13 +12,9 @@ DIFFERENTIABLE = [param for param in CASES if callable(param.values[0].gradient)
 
 
 @pytest.mark.parametrize(("op", "case"), CASES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
-def test_forward(fake_gpus, op, case, dtype):
-    device_checks.check_equal(op, case, dtype, mx.gpu(1), device_checks.forward)
-
-
-@pytest.mark.parametrize(("op", "case"), CASES)
-def test_into_out(fake_gpus, op, case):
+def test_forward(fake_gpus, op, case):
+    for dtype in (np.float32, np.float16):
+        device_checks.check_equal(op, case, dtype, mx.gpu(1), device_checks.forward)
     device_checks.check_equal(op, case, np.float32, mx.gpu(1), device_checks.forward_into)
 
 
@@ -28,6 +24,6 @@ def test_gradients(fake_gpus, op, case):
 
 
 @pytest.mark.parametrize(("op", "case"), CASES)
-@pytest.mark.parametrize("grad_req", ["write", "add"])
-def test_executor(fake_gpus, op, case, grad_req):
-    device_checks.check_equal(op, case, np.float32, mx.gpu(1), device_checks.executor_results(grad_req))
+def test_executor(fake_gpus, op, case):
+    for grad_req in ("write", "add"):
+        device_checks.check_equal(op, case, np.float32, mx.gpu(1), device_checks.executor_results(grad_req))
