@@ -53,6 +53,8 @@ def forward_outputs(example: support.Example, ctx: Context) -> list[mx.nd.NDArra
 def gradients(example: support.Example, ctx: Context) -> list[np.ndarray]:
     """Gradients by the inputs through the tape."""
     wanted = support.differentiable_inputs(example)
+    if not wanted:
+        return []
     inputs = inputs_on(example, ctx)
     for position in wanted:
         inputs[position].attach_grad()
