@@ -3,7 +3,7 @@
 from mxtrain.base import ArgumentError
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import DType, Shape
-from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes
+from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes, reduced_shape
 
 
 @operator(
@@ -33,6 +33,9 @@ class Norm:
         wide = data if data.dtype.itemsize >= 4 and data.dtype.kind == "f" else data.astype("float64")
         if ord == 1:
             result = reduce_with(xp, "sum", xp.abs(wide), axes, keepdims)
+        elif len(axes) == data.ndim:
+            flat = wide.reshape(-1)
+            result = xp.sqrt(xp.dot(flat, flat)).reshape(reduced_shape(data.shape, axes, keepdims))
         else:
             result = xp.sqrt(reduce_with(xp, "sum", wide * wide, axes, keepdims))
         return result.astype(data.dtype if out_dtype is None else out_dtype, copy=False)
