@@ -166,6 +166,8 @@ class Executor:
 
     def _show_inputs(self, node: Node) -> None:
         for name, entry in zip(node.input_names, node.inputs, strict=False):
+            if entry.node.is_variable:
+                self._show(entry.node.name, self._plan.buffers[key_of(entry)])
             self._show(f"{node.name}_{name}", self._plan.buffers[key_of(entry)])
 
     def _show(self, name: str, buffer: Any) -> None:

@@ -6,19 +6,24 @@ from mxtrain.symbol.operators import functions
 from mxtrain.symbol.symbol_type import Symbol
 
 
+def _sizes(shape: Any) -> Any:
+    """A shape in which unknown sizes, which may also be given as -1, are 0."""
+    return shape if isinstance(shape, int) else type(shape)(max(size, 0) for size in shape)
+
+
 def zeros(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
-    """A symbol of zeros; float32 by default. shape: sizes, 0 for those that inference fills in."""
-    return functions._zeros(shape=shape, dtype=dtype or "float32", **kwargs)
+    """A symbol of zeros; float32 by default. shape: sizes, 0 or -1 for those that inference fills in."""
+    return functions._zeros(shape=_sizes(shape), dtype=dtype or "float32", **kwargs)
 
 
 def ones(shape: Any, dtype: Any = None, **kwargs: Any) -> Symbol:
-    """A symbol of ones; float32 by default. shape: sizes, 0 for those that inference fills in."""
-    return functions._ones(shape=shape, dtype=dtype or "float32", **kwargs)
+    """A symbol of ones; float32 by default. shape: sizes, 0 or -1 for those that inference fills in."""
+    return functions._ones(shape=_sizes(shape), dtype=dtype or "float32", **kwargs)
 
 
 def full(shape: Any, val: float, dtype: Any = None, **kwargs: Any) -> Symbol:
     """A symbol filled with `val`; float32 by default."""
-    return functions._full(shape=shape, value=float(val), dtype=dtype or "float32", **kwargs)
+    return functions._full(shape=_sizes(shape), value=float(val), dtype=dtype or "float32", **kwargs)
 
 
 def arange(

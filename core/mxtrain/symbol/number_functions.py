@@ -60,6 +60,4 @@ def split_v2(
     """
     sections = indices_or_sections if isinstance(indices_or_sections, int) else 0
     indices = [] if isinstance(indices_or_sections, int) else [0, *indices_or_sections]
-    return functions._split_v2(
-        ary, indices=indices, axis=axis, squeeze_axis=squeeze_axis, sections=sections, name=name
-    )
+    return functions._split_v2(ary, indices=indices, axis=axis, squeeze_axis=squeeze_axis, sections=sections, name=name)

@@ -13,13 +13,14 @@ class Reshape:
     """The same values in another shape.
 
     shape: sizes, or the codes 0 (keep), -1 (what is left), -2 (all remaining), -3 (merge two), -4 (split one).
-    reverse: read the codes from the right. Output: dtype of data. Source: MXNet 1.9.1's `reshape`.
+    reverse: read the codes from the right. target_shape: the older form, in which 0 takes what is left; keep_highest:
+    the first axis stays as it is. Output: dtype of data. Source: MXNet 1.9.1's `reshape`.
     """
 
     view = True
 
     def infer_shape(ins, outs, p):
-        codes = p.shape or p.target_shape
+        codes = p.shape or _older_codes(p.target_shape, p.keep_highest)
         if ins[0] is None:
             return ins, outs
         out = shapes.unify(target_shape(ins[0], codes, p.reverse), outs[0])
@@ -28,10 +29,16 @@ class Reshape:
     def forward(
         xp, data, *, shape: Shape = (), reverse: bool = False, target_shape: Shape = (), keep_highest: bool = False
     ):
-        return data.reshape(_target(data.shape, shape or target_shape, reverse))
+        return data.reshape(_target(data.shape, shape or _older_codes(target_shape, keep_highest), reverse))
 
     def gradient(F, gy, y, data, **params):
         return F.reshape_like(gy, data)
+
+
+def _older_codes(target: tuple[int, ...], keep_highest: bool) -> tuple[int, ...]:
+    """The codes that mean what `target_shape` says."""
+    sizes = tuple(size or -1 for size in target)
+    return (0, *sizes[1:]) if keep_highest else sizes
 
 
 def _completed(shape: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
