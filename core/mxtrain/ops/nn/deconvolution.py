@@ -60,9 +60,26 @@ def _infer(data, weight, out, p):
     return data, weight, out
 
 
-def _params(kernel, stride, dilate, pad, adj, target_shape):
-    """What `_geometry` reads, as inference gets it."""
-    return Params(kernel=kernel, stride=stride, dilate=dilate, pad=pad, adj=adj, target_shape=target_shape)
+def read_geometry(data, weight, bias, kernel, stride, dilate, pad, adj, target_shape, num_filter, num_group):
+    """The windows that slide over the output, and the output's shape.
+
+    Raises ArgumentError or ArgumentTypeError for inputs that do not fit each other.
+    """
+    require_data(data.shape, read_windows(kernel, stride, dilate, pad))
+    require_one_dtype(data, weight, bias)
+    require_shape("weight", weight, (data.shape[1], num_filter // num_group, *kernel))
+    if bias is not None:
+        require_shape("bias", bias, (num_filter,))
+    p = Params(kernel=kernel, stride=stride, dilate=dilate, pad=pad, adj=adj, target_shape=target_shape)
+    windows, sizes = _geometry(data.shape[2:], p)
+    return windows, (data.shape[0], num_filter, *sizes)
+
+
+def add_bias(out, bias):
+    """Add a bias (channels,), if there is one, to (N, channels, *spatial) in place."""
+    if bias is not None:
+        out += bias.reshape(-1, *(1,) * (out.ndim - 2))
+    return out
 
 
 _FORM = ("kernel", "stride", "dilate", "pad", "adj", "target_shape", "num_filter", "num_group")
@@ -125,17 +142,11 @@ class Deconvolution:
         out=None,
     ):
         require_channels_first(layout, len(kernel))
-        require_one_dtype(data, weight, bias)
-        require_data(data.shape, read_windows(kernel, stride, dilate, pad))
-        require_shape("weight", weight, (data.shape[1], num_filter // num_group, *kernel))
-        windows, sizes = _geometry(data.shape[2:], _params(kernel, stride, dilate, pad, adj, target_shape))
-        if out is None:
-            out = xp.empty((data.shape[0], num_filter, *sizes), data.dtype)
+        form = (kernel, stride, dilate, pad, adj, target_shape, num_filter, num_group)
+        windows, shape = read_geometry(data, weight, bias, *form)
+        out = xp.empty(shape, data.dtype) if out is None else out
         kernels.backward_data(xp, data, weight, windows, num_group, data.shape[2:], out)
-        if bias is not None:
-            require_shape("bias", bias, (num_filter,))
-            out += bias.reshape(-1, *(1,) * len(kernel))
-        return out
+        return add_bias(out, bias)
 
     def gradient(F, gy, y, data, weight, bias=None, *, needs, no_bias, **params):
         form = {name: params[name] for name in _FORM}
@@ -172,7 +183,9 @@ class DeconvolutionBackwardData:
         num_group: int = 1,
         out=None,
     ):
-        windows, _ = _geometry(data.shape[2:], _params(kernel, stride, dilate, pad, adj, target_shape))
+        form = (kernel, stride, dilate, pad, adj, target_shape, num_filter, num_group)
+        windows, shape = read_geometry(data, weight, None, *form)
+        require_shape("gy", gy, shape)
         out = xp.empty(data.shape, gy.dtype) if out is None else out
         return kernels.forward(xp, gy, weight, windows, num_group, data.shape[2:], out)
 
@@ -200,6 +213,8 @@ class DeconvolutionBackwardWeight:
         num_group: int = 1,
         out=None,
     ):
-        windows, _ = _geometry(data.shape[2:], _params(kernel, stride, dilate, pad, adj, target_shape))
+        form = (kernel, stride, dilate, pad, adj, target_shape, num_filter, num_group)
+        windows, shape = read_geometry(data, weight, None, *form)
+        require_shape("gy", gy, shape)
         out = xp.empty(weight.shape, gy.dtype) if out is None else out
         return kernels.backward_weight(xp, data, gy, windows, num_group, data.shape[2:], out)

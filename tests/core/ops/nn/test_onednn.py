@@ -77,6 +77,29 @@ def test_convolution(data, weight, options):
 
 
 @needs_onednn
+@pytest.mark.parametrize(
+    ("data", "weight", "options"),
+    [
+        ((2, 3, 7), (3, 4, 3), {"stride": (2,)}),
+        ((2, 16, 5, 6), (16, 32, 4, 4), {"stride": (2, 2), "pad": (1, 1), "adj": (1, 0)}),
+        ((2, 6, 5, 6), (6, 4, 3, 3), {"stride": (2, 2), "num_group": 2, "target_shape": (10, 12)}),
+        ((2, 6, 5, 6), (6, 4, 3, 3), {"target_shape": (6, 7)}),
+        ((1, 2, 3, 3, 3), (2, 3, 2, 2, 2), {"dilate": (1, 2, 1)}),
+    ],
+)
+def test_deconvolution(data, weight, options):
+    filters = weight[1] * options.get("num_group", 1)
+    given = {"kernel": weight[2:], "num_filter": filters, **options}
+    x, w = random(*data), random(*weight)
+    compare("Deconvolution", [x, w, random(filters)], {**given, "no_bias": False})
+    y, used = compare("Deconvolution", [x, w], given)
+    assert used
+    gy = random(*y.shape, seed=1)
+    assert compare("_deconvolution_backward_data", [gy, w, x], given)[1]
+    assert compare("_deconvolution_backward_weight", [gy, x, w], given)[1]
+
+
+@needs_onednn
 @pytest.mark.parametrize(("shape", "given"), POOLINGS)
 def test_pooling(shape, given):
     op, backward = find("Pooling"), find("_pooling_backward")
