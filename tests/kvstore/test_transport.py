@@ -4,6 +4,7 @@ import os
 import ssl
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -196,3 +197,13 @@ def test_memory_takes_room_only_when_it_is_written() -> None:
     assert np.count_nonzero(array[:4096]) == 0
     assert os.fstat(file[1]).st_blocks * 512 < 1 << 20
     shared.close()
+
+
+def test_every_setting_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "kvstore.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for setting in SETTINGS:
+        names = ", ".join(f"`{name}`" for name in setting.variables)
+        default = f"{setting.default:g}" if isinstance(setting.default, float) else str(setting.default or "")
+        shown = "0" if setting.default == 0 else default
+        assert f"| {names} | {shown} | {setting.meaning} |" in rows
