@@ -83,7 +83,7 @@ class CTCLoss:
     """Connectionist temporal classification loss: -log of the probability of a label, over all its alignments.
 
     data: (length, batch, alphabet), floating, scores before softmax. label: (batch, label length), classes.
-    blank_label: which class is the blank, the first (labels from 1, padded by 0) or the last (labels from 0, padded by -1).
+    blank_label: which class is the blank, the first (labels from 1, padded by 0) or last (labels from 0, padded by -1).
     data_lengths, label_lengths: (batch,), in use as use_data_lengths and use_label_lengths say; without label_lengths
     the first padding ends a label. Output: (batch,), dtype of data, 0 for a label too long for its
     sequence. Source: Graves et al., ICML 2006; MXNet 1.9.1.

@@ -31,7 +31,7 @@ def run(name, inputs, parameters):
     rng = np.random.default_rng(7)
     parameters = dict(parameters)
     low, high = parameters.pop("low", -1.0), parameters.pop("high", 1.0)
-    fixed = parameters.pop("fixed", ())
+    fixed, one_head = parameters.pop("fixed", ()), parameters.pop("one_head", False)
     filled = {key: fill(source, rng, low, high) for key, source in inputs.items()}
     arrays = {key: mx.nd.array(value, dtype=dtype) for key, (value, dtype) in filled.items()}
     wanted = [key for key, array in arrays.items() if array.dtype == np.float32 and key not in fixed]
@@ -53,6 +53,8 @@ def run(name, inputs, parameters):
         "heads": [rng.uniform(0.5, 1.5, output.shape).round(3).tolist() for output in outputs],
         "gradients": {},
     }
+    if one_head:
+        row["heads"][1:] = [np.zeros(output.shape).tolist() for output in outputs[1:]]
     if wanted:
         heads = [mx.nd.array(head, dtype=output.dtype) for head, output in zip(row["heads"], outputs, strict=True)]
         mx.autograd.backward(outputs, heads)
