@@ -72,6 +72,16 @@ def test_loading(prefix: str) -> None:
     assert values(loaded) == values(module)
 
 
+def test_checkpoint_of_mxnet() -> None:
+    """Files that MXNet 1.9.1 wrote (see make_oracle.py) give its outputs."""
+    here = Path(__file__).parent
+    module = mx.mod.Module.load(str(here / "mxnet"), 3)
+    data = mx.io.NDArrayIter(*module_cases.data(), batch_size=8)
+    module.bind(data.provide_data, data.provide_label, for_training=False)
+    expected = json.loads((here / "mxnet-outputs.json").read_text())
+    np.testing.assert_allclose(module.predict(data).asnumpy(), expected, rtol=1e-5)
+
+
 def test_parameters_alone(tmp_path: Path) -> None:
     module, other = trained(), trained()
     module.save_params(str(tmp_path / "p"))

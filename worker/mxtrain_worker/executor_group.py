@@ -13,6 +13,7 @@ from mxtrain_worker.device_threads import DeviceThreads
 from mxtrain_worker.gather import average, merge_devices
 from mxtrain_worker.grad_requests import requests_for
 from mxtrain_worker.group_contexts import per_device
+from mxtrain_worker.input_names import as_desc
 from mxtrain_worker.work_slices import index_of, sliced_shape, split_by_work_load
 
 PerDevice = list[NDArray]
@@ -65,7 +66,7 @@ class DataParallelExecutorGroup:
         self.shared_data_arrays: list[dict[str, NDArray]] = (
             [{} for _ in self.contexts] if shared_group is None else shared_group.shared_data_arrays
         )
-        self.grad_req = self._requests(grad_req, [_described(shape).name for shape in data_shapes])
+        self.grad_req = self._requests(grad_req, [as_desc(shape).name for shape in data_shapes])
         self._threads = DeviceThreads(self.contexts)
         self._describe(data_shapes, label_shapes)
         self._bind(shared_group)
@@ -81,8 +82,8 @@ class DataParallelExecutorGroup:
 
     def _describe(self, data_shapes: Sequence[Any], label_shapes: Sequence[Any] | None) -> None:
         """Take over shapes, layouts, batch size and slices."""
-        data = [_described(shape) for shape in data_shapes]
-        labels = [_described(shape) for shape in label_shapes or ()]
+        data = [as_desc(shape) for shape in data_shapes]
+        labels = [as_desc(shape) for shape in label_shapes or ()]
         self._require_arguments([*data, *labels])
         axes = [_batch_axis(desc.layout) for desc in (*data, *labels)]
         self.batch_size = _common_batch_size([*data, *labels], axes)
@@ -273,16 +274,16 @@ class DataParallelExecutorGroup:
             for device, array in enumerate(of_state):
                 array[:] = value if states is None else states[i][device].as_in_context(array.context)
 
-    def update_metric(self, eval_metric: Any, labels: Sequence[Any], pre_sliced: bool = False) -> None:
+    def update_metric(self, eval_metric: Any, labels: Any, pre_sliced: bool = False) -> None:
         """Let the metric see labels (whole batches, or a list per device if pre_sliced) and outputs of every device."""
         for device, executor in enumerate(self.execs):
             parts = labels[device] if pre_sliced else self._label_parts(labels, device)
             named = dict(zip(self.label_names, parts, strict=False))
             eval_metric.update_dict(named, dict(zip(self.output_names, executor.outputs, strict=True)))
 
-    def _label_parts(self, labels: Sequence[Any], device: int) -> list[Any]:
-        if len(self.slices) == 1:
-            return list(labels)
+    def _label_parts(self, labels: Sequence[Any] | None, device: int) -> list[Any]:
+        if labels is None or len(self.slices) == 1:
+            return list(labels or ())
         keys = [index_of(axis, self.slices[device]) for axis in self.label_layouts]
         return [label if key is None else label[key] for label, key in zip(labels, keys, strict=False)]
 
@@ -306,10 +307,6 @@ class DataParallelExecutorGroup:
         """Let a `mx.mon.Monitor` watch every executor."""
         for executor in self.execs:
             mon.install(executor)
-
-
-def _described(shape: Any) -> DataDesc:
-    return shape if isinstance(shape, DataDesc) else DataDesc(*shape)
 
 
 def _batch_axis(layout: str | None) -> int:

@@ -37,9 +37,9 @@ def describe_inputs(
 
     Raises ArgumentError for other data than data_names, ArgumentTypeError for what is no shape; warns for other labels.
     """
-    data = [_as_desc(shape) for shape in data_shapes]
+    data = [as_desc(shape) for shape in data_shapes]
     _check_same_names(data_names, data, "data", throw=True)
-    labels = [_as_desc(shape) for shape in label_shapes] if label_shapes is not None else None
+    labels = [as_desc(shape) for shape in label_shapes] if label_shapes is not None else None
     _check_same_names(label_names, labels or [], "label", throw=False)
     return data, labels
 
@@ -71,7 +71,7 @@ def describe_batch(
 def _provided(batch: Any, role: str, bound: Sequence[DataDesc]) -> list[DataDesc]:
     provided = getattr(batch, f"provide_{role}", None)
     if provided:
-        return [_as_desc(desc) for desc in provided]
+        return [as_desc(desc) for desc in provided]
     arrays = getattr(batch, role)
     if len(arrays) != len(bound):
         raise ArgumentError(f"Expected: a batch with {len(bound)} arrays of {role}. Received: {len(arrays)}.")
@@ -88,13 +88,14 @@ def _with_batch_size(desc: DataDesc, batch_size: int) -> DataDesc:
     return DataDesc(desc.name, (*desc.shape[:axis], batch_size, *desc.shape[axis + 1 :]), desc.dtype, desc.layout)
 
 
-def _as_desc(described: Any) -> DataDesc:
+def as_desc(described: Any) -> DataDesc:
+    """A DataDesc whose shape is a tuple of integers, from a DataDesc or a (name, shape) pair."""
     desc = described if isinstance(described, DataDesc) else DataDesc(*described)
     if not isinstance(desc.shape, (tuple, list)):
         raise ArgumentTypeError(
             f"Expected: a tuple as the shape of {desc.name!r}. Received: {type(desc.shape).__name__}."
         )
-    return desc
+    return DataDesc(desc.name, tuple(int(size) for size in desc.shape), desc.dtype, desc.layout)
 
 
 def _check_same_names(expected: Sequence[str], described: Sequence[DataDesc], role: str, throw: bool) -> None:
