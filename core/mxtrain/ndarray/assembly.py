@@ -90,7 +90,7 @@ def to_dlpack(data: NDArray) -> Any:
 
 
 def from_dlpack(dlpack: Any) -> NDArray:
-    """An NDArray over the memory of a DLPack capsule or an array that exports one; a copy of what is read-only."""
+    """An NDArray over the memory of a DLPack capsule, or of an array that exports one."""
     source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
     kind, device_id = source.__dlpack_device__()
     ctx = gpu(device_id) if kind == _DLPACK_CUDA else cpu()
@@ -98,8 +98,16 @@ def from_dlpack(dlpack: Any) -> NDArray:
         shared = ctx.xp.from_dlpack(source)
     if not shared.flags.c_contiguous:
         raise ArgumentError("Expected: a C-contiguous array. Received: a strided one. Copy it first.")
-    is_read_only = isinstance(shared, np.ndarray) and not shared.flags.writeable
-    return wrap(shared.copy() if is_read_only else shared, ctx)
+    return wrap(np.asarray(_Writable(shared)) if isinstance(shared, np.ndarray) else shared, ctx)
+
+
+class _Writable:
+    """Host memory that NumPy takes for writable: capsules before DLPack 1.0 do not tell, and NumPy locks them."""
+
+    def __init__(self, shared: np.ndarray) -> None:
+        self._shared = shared  # keeps the memory
+        pointer = shared.__array_interface__["data"][0]
+        self.__array_interface__ = {**shared.__array_interface__, "data": (pointer, False)}
 
 
 class _Capsule:

@@ -47,6 +47,7 @@ def test_array_copies():
     assert (b.asnumpy() == 0).all()
 
 
+@pytest.mark.filterwarnings("ignore:Creating an ndarray from ragged")  # NumPy 1.23
 @pytest.mark.parametrize("source", [["a"], None, [[1, 2], [3]], object(), {"a": 1}, [None], "text", 1j])
 def test_array_of_what_are_no_numbers(source):
     with pytest.raises(TypeError, match="Expected"):
