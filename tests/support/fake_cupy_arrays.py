@@ -216,6 +216,8 @@ class ndarray:
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, np.ndarray) and value.ndim:
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        if isinstance(value, (list, tuple)):
+            raise TypeError(f"Unsupported type {type(value)}")
         unwrap(self)
         with np.errstate(all="ignore"):
             self._host[host_key(key)] = unwrap(value) if not isinstance(value, np.ndarray) else value
