@@ -45,6 +45,10 @@ class BatchNorm:
 
     aux = ("moving_mean", "moving_var")
     mutates = ("moving_mean", "moving_var")
+    variable_attributes = {
+        "moving_mean": {"__init__": '["zero", {}]'},
+        "moving_var": {"__init__": '["one", {}]'},
+    }
     outputs = ("output", "mean", "var")
 
     def visible(p):

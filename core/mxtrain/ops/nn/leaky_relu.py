@@ -87,12 +87,13 @@ class LeakyReLU:
 
     leaky: slope * x. prelu: gamma * x. elu: slope * (exp(x) - 1). rrelu: r * x, with r drawn from [lower_bound,
     upper_bound] in training, and their mean in prediction. selu (arXiv:1706.02515) and gelu (arXiv:1606.08415) are
-    smooth functions of all x. data: any shape, floating. gamma (prelu only): (data.shape[1],) or (1,). Output: same
-    shape and dtype; a hidden second one holds the factors that rrelu multiplied with (of no elements with the others).
-    Source: MXNet 1.9.1's `LeakyReLU`.
+    smooth functions of all x.
+    data: any shape, floating. gamma (prelu only): (data.shape[1],) or (1,). Output: same shape and dtype; with rrelu a
+    hidden second one holds the factors that it multiplied with.
+    Source: MXNet 1.9.1's `LeakyReLU`, whose gradient of selu below zero is not the function's derivative.
     """
 
-    visible = 1
+    variable_attributes = {"gamma": {"__init__": '["Constant", {"value": 0.25}]'}}
 
     def inputs(p):
         return ("data", "gamma") if p.act_type == "prelu" else ("data",)

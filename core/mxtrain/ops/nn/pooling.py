@@ -96,6 +96,11 @@ class Pooling:
     cudnn_off is accepted and has no effect. Source: MXNet 1.9.1's `Pooling`.
     """
 
+    def listed_outputs(p):
+        # MXNet hides where the maxima are
+        keeps_places = p.pool_type == "max" and p.kernel and p.layout in (None, "NCW", "NCHW", "NCDHW")
+        return ("output", "workspace") if keeps_places else ("output",)
+
     def infer_shape(ins, outs, p):
         data, out = _infer(ins[0], outs[0], p)
         return [data], [out]

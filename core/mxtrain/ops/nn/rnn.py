@@ -144,6 +144,11 @@ class RNN:
         cell = ("statecell_output",) if p.mode == "lstm" else ()
         return ("output", "state_output", *cell, *(("mask",) if _has_mask(p) else ()))
 
+    def listed_outputs(p):
+        # MXNet lists no states where they are not asked for
+        states = ("state_output", *(("statecell_output",) if p.mode == "lstm" else ()))
+        return ("output", *(states if p.state_outputs else ()))
+
     def visible(p):
         return (3 if p.mode == "lstm" else 2) if p.state_outputs else 1
 

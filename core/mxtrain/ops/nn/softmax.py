@@ -170,7 +170,8 @@ class SoftmaxBackward:
 class SoftmaxActivation:
     """Softmax over the last axis ("instance") or over axis 1 ("channel").
 
-    data: at least 2 axes, floating. Output: same shape and dtype. Source: MXNet 1.9.1's `SoftmaxActivation`.
+    data: at least 2 axes, floating. Output: same shape and dtype. Source: MXNet 1.9.1's `SoftmaxActivation`, whose
+    gradient of "instance" with more than 2 axes is not the function's derivative.
     """
 
     infer_shape = shapes.same
