@@ -161,7 +161,7 @@ class Executor:
                 self._show_inputs(node)
             StepList([step], [node]).run(plan)
             if node is not None:
-                for index, name in enumerate(node.all_output_names):
+                for index, name in enumerate(node.all_output_names[: node.num_outputs]):
                     self._show(name, plan.buffers[id(node), index])
 
     def _show_inputs(self, node: Node) -> None:

@@ -37,7 +37,9 @@ Other names a class may define (p holds all parameters as attributes):
 `aux` (names of the inputs that are auxiliary states, last, or a function of p), `mutates` (names of inputs that forward
 writes), `outputs` (names, or a function of p), `visible` (how many of the outputs a user sees, or a function of p),
 `inplace` (indices of inputs whose buffer output 0 may take over), `view` (the output is the input's memory in another
-shape), `ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`.
+shape), `ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`,
+`listed_outputs` (names of the outputs in symbols and their JSON, or a function of p, where MXNet has others or hides
+more), `variable_attributes` (attributes, by input, of the variables that a symbol makes for missing inputs).
 """
 
 import inspect
@@ -131,6 +133,8 @@ class Operator:
     choose_aux: Callable[[Params], Sequence[str]] | None = None
     choose_outputs: Callable[[Params], Sequence[str]] | None = None
     choose_visible: Callable[[Params], int] | None = None
+    choose_listed: Callable[[Params], Sequence[str]] | None = None
+    variable_attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     create_state: Callable[..., Any] | None = None
     kernels: list[Kernel] = field(default_factory=list)
 
@@ -178,6 +182,10 @@ class Operator:
     def outputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of all outputs."""
         return ("output",) if self.choose_outputs is None else tuple(self.choose_outputs(Params(**params)))
+
+    def listed_outputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of all outputs in symbols and their JSON; the visible ones come first."""
+        return self.outputs(params) if self.choose_listed is None else tuple(self.choose_listed(Params(**params)))
 
     def num_visible(self, params: Mapping[str, Any]) -> int:
         """How many of the outputs a user sees."""
@@ -312,6 +320,8 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         choose_aux=_as_function(_unwrap(parts.get("aux"))),
         choose_outputs=_as_function(_unwrap(parts.get("outputs"))),
         choose_visible=_as_function(_unwrap(parts.get("visible"))),
+        choose_listed=_as_function(_unwrap(parts.get("listed_outputs"))),
+        variable_attributes=parts.get("variable_attributes", {}),
         create_state=_unwrap(parts.get("create_state")),
     )
     register(declared, (name, *aliases))

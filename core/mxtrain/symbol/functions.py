@@ -38,7 +38,9 @@ def _without_absent(op: Operator, kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def compose(op: Operator, name: str, inputs: list[Any], given: Mapping[str, Any], attr: Mapping[str, str]) -> Symbol:
     """The application of an operator to symbols; inputs that are missing become variables named after it."""
     runtime = {key: given[key] for key in ("state",) if key in given}
-    attrs = {key: format_value(value) for key, value in given.items() if key not in runtime}
+    # as in MXNet, an operator that names its inputs does not count them
+    left_out = {*runtime, *((op.count,) if op.choose_inputs is not None else ())}
+    attrs = {key: format_value(value) for key, value in given.items() if key not in left_out}
     node = Node(op, name, None, stored_attributes({**current_attributes().get(attr), **attrs}), runtime)
     names = node.input_names
     by_name = dict(zip(names if op.variadic else op.input_names, inputs, strict=False))
@@ -56,7 +58,8 @@ def compose(op: Operator, name: str, inputs: list[Any], given: Mapping[str, Any]
 def _input_entry(node: Node, input_name: str, given: Symbol | None) -> Entry:
     if given is None:
         # as in MXNet, a variable made for an operator carries the operator's attributes
-        return Entry(Node(None, f"{node.name}_{input_name}", [], node.attrs))
+        own = node.op.variable_attributes.get(input_name, {}) if node.op else {}
+        return Entry(Node(None, f"{node.name}_{input_name}", [], {**node.attrs, **own}))
     if len(given.heads) != 1:
         operator = node.op.name if node.op else ""
         raise ArgumentError(

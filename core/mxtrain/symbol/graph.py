@@ -70,7 +70,7 @@ class Node:
         """Names of all outputs, hidden ones among them."""
         if self.op is None:
             return [self.name]
-        return [f"{self.name}_{name}" for name in self.op.outputs(self.params)]
+        return [f"{self.name}_{name}" for name in self.op.listed_outputs(self.params)]
 
     @property
     def num_aux(self) -> int:

@@ -1,6 +1,7 @@
 """Symbols as JSON: reads what every MXNet version wrote, writes what 1.9.1 writes."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from mxtrain.base import ArgumentError, NameLookupError
@@ -19,8 +20,9 @@ def dump(heads: list[Entry]) -> str:
     number = {id(node): i for i, node in enumerate(order)}
     rows = [0]
     for node in order:
-        rows.append(rows[-1] + node.num_outputs)
-    nodes = ", \n".join(_node_text(node, number) for node in order)
+        rows.append(rows[-1] + len(node.all_output_names))
+    updates: Counter[int] = Counter()
+    nodes = ", \n".join(_node_text(node, number, updates) for node in order)
     arguments = _numbers([number[id(node)] for node in order if node.is_variable])
     outputs = ", ".join(f"[{number[id(head.node)]}, {head.index}, 0]" for head in heads)
     return (
@@ -49,11 +51,14 @@ def _numbers(numbers: list[int]) -> str:
     return f"[\n{lines}\n  ]"
 
 
-def _node_text(node: Node, number: dict[int, int]) -> str:
+def _node_text(node: Node, number: dict[int, int], updates: Counter[int]) -> str:
+    """A node's record. updates: how often each variable has been updated by the operators before, as auxiliary state."""
+    updates.update(number[id(entry.node)] for entry in node.inputs[len(node.inputs) - node.num_aux :])
     lines = [f'"op": {json.dumps(node.op.name if node.op else "null")}', f'"name": {json.dumps(node.name)}']
     if node.attrs:
         lines.append(f'"attrs": {_attributes(node.attrs)}')
-    inputs = ", ".join(f"[{number[id(entry.node)]}, {entry.index}, 0]" for entry in node.inputs)
+    entries = [(number[id(entry.node)], entry.index) for entry in node.inputs]
+    inputs = ", ".join(f"[{node_number}, {index}, {updates[node_number]}]" for node_number, index in entries)
     lines.append(f'"inputs": [{inputs}]')
     body = ", \n".join(f"      {line}" for line in lines)
     return f"    {{\n{body}\n    }}"

@@ -90,6 +90,7 @@ class CTCLoss:
     """
 
     infer_type = types.like_input(0)
+    listed_outputs = ("output0", "output1")  # MXNet hides the gradient
 
     def inputs(p):
         return _names(("data", "label"), p)

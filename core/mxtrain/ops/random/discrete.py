@@ -49,7 +49,7 @@ class SampleMultinomial:
     """
 
     def outputs(p):
-        return ["output", "log_probability"] if p.get_prob else ["output"]
+        return ["output0", "output1"] if p.get_prob else ["output"]
 
     def infer_shape(ins, outs, p):
         if ins[0] is None:

@@ -53,6 +53,7 @@ class Sort:
     data: any shape. axis: None sorts the flattened array. Output: shape (or number of elements) and dtype of data.
     """
 
+    listed_outputs = ("output0", "output1")  # MXNet hides the positions
     infer_shape = _infer_order
 
     def forward(xp, data, *, axis: int | None = -1, is_ascend: bool = True):
@@ -182,7 +183,7 @@ class Topk:
     """
 
     def outputs(p):
-        return ["output", "indices"] if p.ret_typ == "both" else ["output"]
+        return ["output0", "output1"] if p.ret_typ == "both" else ["output"]
 
     def infer_shape(ins, outs, p):
         if ins[0] is None:
