@@ -1,10 +1,10 @@
 """Checkpoints in MXNet's files: PREFIX-symbol.json, PREFIX-EPOCH.params, PREFIX-EPOCH.states."""
 
-import logging
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from mxtrain import log
 from mxtrain import symbol as symbols
 from mxtrain.base import MXNetError
 from mxtrain.context import cpu
@@ -12,8 +12,6 @@ from mxtrain.ndarray import NDArray
 from mxtrain.ndarray.serialization import load, save
 
 Arrays = dict[str, NDArray]
-
-_log = logging.getLogger(__name__)
 
 
 def params_path(prefix: str, epoch: int) -> str:
@@ -78,7 +76,7 @@ def save_checkpoint(
         symbol.save(symbol_path(prefix), remove_amp_cast=remove_amp_cast)
     fname = params_path(prefix, epoch)
     save_params(fname, arg_params, aux_params)
-    _log.info('Saved checkpoint to "%s"', fname)
+    log.info('Saved checkpoint to "%s"', fname)
 
 
 def load_params(prefix: str, epoch: int) -> tuple[Arrays, Arrays]:
