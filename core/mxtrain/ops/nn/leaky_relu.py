@@ -89,7 +89,7 @@ class LeakyReLU:
     upper_bound] in training, and their mean in prediction. selu (arXiv:1706.02515) and gelu (arXiv:1606.08415) are
     smooth functions of all x.
     data: any shape, floating. gamma (prelu only): (data.shape[1],) or (1,). Output: same shape and dtype; with rrelu a
-    hidden second one holds the factors that it multiplied with.
+    second one holds the factors that it multiplied with.
     Source: MXNet 1.9.1's `LeakyReLU`, whose gradient of selu below zero is not the function's derivative.
     """
 
