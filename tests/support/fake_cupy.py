@@ -194,6 +194,13 @@ def _module(name: str, **content: Any) -> types.ModuleType:
     return module
 
 
+def _part(name: str, functions: dict[str, Callable[..., Any]]) -> types.ModuleType:
+    """A module within the module: its functions are those whose names begin with its own."""
+    prefix = f"{name}."
+    inside = {key.removeprefix(prefix): value for key, value in functions.items() if key.startswith(prefix)}
+    return _module(f"cupy.{name}", **inside)
+
+
 def _functions() -> dict[str, Callable[..., Any]]:
     """Every function of the interface, by its name (`linalg.norm`)."""
     table = {}
@@ -234,7 +241,6 @@ def make_module() -> types.ModuleType:
     ndarray.functions = {**functions, "Device": Device}
     dtypes = ("bool_", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint32", "uint64")
     pools = {name: MemoryPool() for name in ("get_default_memory_pool", "get_default_pinned_memory_pool")}
-    linalg = {name.removeprefix("linalg."): value for name, value in functions.items() if name.startswith("linalg.")}
     return _module(
         "cupy",
         __version__="13.6.0",
@@ -244,7 +250,8 @@ def make_module() -> types.ModuleType:
         **{name: value for name, value in functions.items() if "." not in name},
         **{name: getattr(np, name) for name in (*dtypes, "dtype", "finfo", "iinfo", "newaxis", "inf", "nan", "pi")},
         **{name: (lambda pool=pool: pool) for name, pool in pools.items()},
-        linalg=_module("cupy.linalg", **linalg),
+        linalg=_part("linalg", functions),
+        fft=_part("fft", functions),
         random=_module("cupy.random", Generator=Generator, default_rng=Generator),
         cuda=_cuda(),
     )

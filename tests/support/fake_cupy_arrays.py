@@ -157,6 +157,8 @@ class ndarray:
     flags = property(lambda self: _Flags(self._host))
     data = property(lambda self: _Pointer(self._host.ctypes.data))
     T = property(lambda self: self._view(self._host.T))
+    real = property(lambda self: self._view(self._host.real))
+    imag = property(lambda self: self._view(self._host.imag))
 
     @property
     def device(self) -> Any:

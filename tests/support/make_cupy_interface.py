@@ -63,7 +63,11 @@ def interface() -> Table:
         if (listed := parameters(getattr(cupy.ndarray, name))) is not None
     }
     return {
-        "functions": {**functions_of(cupy, np), **functions_of(cupy.linalg, np.linalg, "linalg.")},
+        "functions": {
+            **functions_of(cupy, np),
+            **functions_of(cupy.linalg, np.linalg, "linalg."),
+            **functions_of(cupy.fft, np.fft, "fft."),
+        },
         # of the keywords of NumPy's ufuncs, CuPy's refuse all but these
         "ufuncs": {name: ["out", "dtype", "casting"] for name in ufuncs},
         "methods": methods,
