@@ -1,0 +1,1 @@
+"""Operators of `mx.nd.image`: conversion, geometry and colour of images with the channels last."""
