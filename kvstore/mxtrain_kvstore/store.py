@@ -38,7 +38,8 @@ class KVStore(KVStoreBase):
         """Give values to the store: summed over devices and workers, they update what it has, or take its place.
 
         value: for each key an NDArray, or a list of them, one per device, of the shape and dtype of the key. priority:
-        what is more urgent goes first. Returns before the values have arrived; they may be changed at once.
+        accepted as in MXNet; what is pushed first goes first. Returns before the values have arrived; they may be
+        changed at once.
         """
         raise NotImplementedError
 
