@@ -1,4 +1,4 @@
-"""Networks as symbols, built with the module that is handed in: mxtrain in the tests, MXNet 1.9.1 for their fixtures."""
+"""Networks as symbols, built with the module handed in: mxtrain in the tests, MXNet 1.9.1 for their fixtures."""
 
 
 def mlp(mx):

@@ -190,6 +190,13 @@ def parse_params(
     Raises ArgumentTypeError for an unknown or missing parameter and ArgumentError for a value that does not fit.
     """
     values = {}
+    for name in given:
+        if name in declared or (name.startswith("__") and name.endswith("__")):
+            continue
+        if accepts_extra:
+            values[name] = given[name]
+        elif name not in _FOREIGN_KEYS:
+            raise unknown_parameter(op_name, name, declared)
     for name, parameter in declared.items():
         if name in given:
             try:
@@ -203,13 +210,6 @@ def parse_params(
             )
         else:
             values[name] = parameter.default
-    for name in given:
-        if name in declared or (name.startswith("__") and name.endswith("__")):
-            continue
-        if accepts_extra:
-            values[name] = given[name]
-        elif name not in _FOREIGN_KEYS:
-            raise unknown_parameter(op_name, name, declared)
     return values
 
 

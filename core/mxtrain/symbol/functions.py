@@ -9,7 +9,7 @@ from mxtrain.name import current as current_names
 from mxtrain.ops.operator import Operator
 from mxtrain.ops.parameters import format_value
 from mxtrain.ops.signature import bind, python_signature
-from mxtrain.symbol.graph import Entry, Node, stored_attributes
+from mxtrain.symbol.graph import Entry, Node, new_variable, stored_attributes
 from mxtrain.symbol.symbol_type import Symbol
 
 
@@ -57,9 +57,7 @@ def compose(op: Operator, name: str, inputs: list[Any], given: Mapping[str, Any]
 
 def _input_entry(node: Node, input_name: str, given: Symbol | None) -> Entry:
     if given is None:
-        # as in MXNet, a variable made for an operator carries the operator's attributes
-        own = node.op.variable_attributes.get(input_name, {}) if node.op else {}
-        return Entry(Node(None, f"{node.name}_{input_name}", [], {**node.attrs, **own}))
+        return new_variable(node, input_name)
     if len(given.heads) != 1:
         operator = node.op.name if node.op else ""
         raise ArgumentError(

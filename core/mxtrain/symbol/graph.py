@@ -100,6 +100,12 @@ class Entry(NamedTuple):
     index: int = 0  # type: ignore[assignment]  # hides tuple.index, which nobody calls
 
 
+def new_variable(node: Node, input_name: str) -> Entry:
+    """A variable for an input that an operator was not given; as in MXNet, it carries the operator's attributes."""
+    own = node.op.variable_attributes.get(input_name, {}) if node.op else {}
+    return Entry(Node(None, f"{node.name}_{input_name}", [], {**node.attrs, **own}))
+
+
 def topological(heads: Iterable[Entry]) -> list[Node]:
     """Every node that the heads depend on, each after its inputs, in the order of a depth-first walk."""
     order: list[Node] = []

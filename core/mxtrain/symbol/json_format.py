@@ -4,10 +4,19 @@ import json
 from collections import Counter
 from typing import Any
 
-from mxtrain.base import ArgumentError, NameLookupError
-from mxtrain.ops import exists, find
-from mxtrain.symbol.graph import HIDDEN_KEYS, Entry, Node, topological
-from mxtrain.symbol.infer import declared_shape
+from mxtrain.base import ArgumentError, MXNetError, NameLookupError
+from mxtrain.ops import find
+from mxtrain.ops.operator import Operator
+from mxtrain.symbol.graph import Entry, Node, new_variable, stored_attributes, topological
+from mxtrain.symbol.older_json import (
+    LAST_WITH_FLATTENING_AXIS,
+    drop_flattening_axis,
+    hand_down_attributes,
+    has_np_shape,
+    upgrade_shape,
+    written_attributes,
+    written_by,
+)
 from mxtrain.util import is_np_shape
 
 MXNET_VERSION = 10901
@@ -52,7 +61,7 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def _node_text(node: Node, number: dict[int, int], updates: Counter[int]) -> str:
-    """A node's record. updates: how often each variable has been updated by the operators before, as auxiliary state."""
+    """A node's record. updates: how often each variable was an auxiliary state of the operators before."""
     updates.update(number[id(entry.node)] for entry in node.inputs[len(node.inputs) - node.num_aux :])
     lines = [f'"op": {json.dumps(node.op.name if node.op else "null")}', f'"name": {json.dumps(node.name)}']
     if node.attrs:
@@ -89,83 +98,59 @@ def load(text: str) -> list[Entry]:
     if not isinstance(graph, dict) or not isinstance(graph.get("nodes"), list) or not graph.get("heads"):
         raise ArgumentError('Expected: a JSON object with "nodes" and "heads". Received: something else.')
     nodes: list[Node] = []
+    version, is_upgrade_to_np_shape = written_by(graph), is_np_shape() and not has_np_shape(graph)
     for position, record in enumerate(graph["nodes"]):
-        nodes.append(_read_node(position, record, nodes))
-    if is_np_shape() and not _has_np_shape(graph):
-        _upgrade_shapes(nodes)
+        nodes.append(_read_node(position, record, nodes, version))
+        if is_upgrade_to_np_shape:
+            upgrade_shape(nodes[-1])
     try:
         return [_entry(head, nodes) for head in graph["heads"]]
     except (TypeError, ValueError, IndexError):
         raise ArgumentError(f'Expected: "heads" that name nodes. Received: {graph["heads"]!r}.') from None
 
 
-def _has_np_shape(graph: dict[str, Any]) -> bool:
-    """Whether the graph was written under NumPy's shape semantics."""
-    attributes = graph.get("attrs")
-    return isinstance(attributes, dict) and "is_np_shape" in attributes
-
-
-def _upgrade_shapes(nodes: list[Node]) -> None:
-    """Unknown sizes of variables were written as 0; under NumPy's shape semantics they are -1."""
-    for node in nodes:
-        sizes = declared_shape(node)
-        if sizes is not None:
-            node.attrs["__shape__"] = str(tuple(size or -1 for size in sizes))
-
-
 def _entry(record: Any, nodes: list[Node]) -> Entry:
     position, index = int(record[0]), int(record[1])
-    if not 0 <= position < len(nodes):
-        raise IndexError(position)
+    if not (0 <= position < len(nodes) and 0 <= index < nodes[position].num_outputs):
+        raise IndexError(f"input {record}, which does not exist")
     return Entry(nodes[position], index)
 
 
-def _read_node(position: int, record: Any, earlier: list[Node]) -> Node:
+def _read_node(position: int, record: Any, earlier: list[Node], version: int) -> Node:
     try:
         operator_name, name = str(record["op"]), str(record["name"])
-        # 0.8 and before: "param" for the operator's and "attr" for the user's; to 0.11: "attr"; since: "attrs"
-        attrs = {**record.get("param", {}), **record.get("attr", {}), **record.get("attrs", {})}
-        attrs = {_upgraded_key(str(key)): str(value) for key, value in attrs.items()}
+        attrs = stored_attributes(written_attributes(record))
         inputs = [_entry(entry, earlier) for entry in record.get("inputs", [])]
     except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
+        if isinstance(error, MXNetError):  # what is wrong is an earlier node's parameters
+            raise
         raise ArgumentError(
             f"Expected: node {position} with op, name and inputs among the nodes before it. Received: {error!r}."
         ) from None
     if operator_name == "null":
         return Node(None, name, [], attrs)
-    if not exists(operator_name):
-        try:
-            find(operator_name)
-        except NameLookupError as error:
-            raise NameLookupError(f"Node {position} ({name!r}): {error}") from None
-    node = Node(find(operator_name), name, inputs, attrs)
-    _hand_down_attributes(node)
-    _add_missing_inputs(node)
+    node = Node(_operator(position, name, operator_name), name, inputs, attrs)
+    hand_down_attributes(node)
+    if version <= LAST_WITH_FLATTENING_AXIS:
+        drop_flattening_axis(node)
+    _check_inputs(position, node)
     return node
 
 
-def _upgraded_key(key: str) -> str:
-    """Versions before 0.9 wrote `lr_mult` and its like without the underscores."""
-    return f"__{key}__" if key in HIDDEN_KEYS else key
+def _operator(position: int, name: str, operator_name: str) -> Operator:
+    try:
+        return find(operator_name)
+    except NameLookupError as error:
+        raise NameLookupError(f"Node {position} ({name!r}): {error}") from None
 
 
-def _hand_down_attributes(node: Node) -> None:
-    """Versions before 0.9 wrote `weight_lr_mult` on the operator for what is `__lr_mult__` of its weight now."""
-    for key in list(node.attrs):
-        hidden = next((name for name in HIDDEN_KEYS if key.endswith(f"_{name}") and not key.startswith("__")), None)
-        if hidden is None:
-            continue
-        value = node.attrs.pop(key)
-        wanted = key.removesuffix(f"_{hidden}")
-        for name, entry in zip(node.input_names, node.inputs, strict=False):
-            if name == wanted and entry.node.is_variable:
-                entry.node.attrs[f"__{hidden}__"] = value
-
-
-def _add_missing_inputs(node: Node) -> None:
-    """Versions before 0.9 did not list auxiliary states among a node's inputs."""
-    if node.op is None or node.op.variadic:
-        return
+def _check_inputs(position: int, node: Node) -> None:
+    """Add inputs that older versions left out; raise ArgumentError for one too many."""
     names = node.input_names
+    if len(node.inputs) > len(names) and not (node.op and node.op.variadic):
+        raise ArgumentError(
+            f"Node {position} ({node.name!r}): expected node {position} with {len(names)} input(s), {names}. "
+            f"Received: {len(node.inputs)}."
+        )
     for name in names[len(node.inputs) :]:
-        node.inputs.append(Entry(Node(None, f"{node.name}_{name}")))
+        node.inputs.append(new_variable(node, name))

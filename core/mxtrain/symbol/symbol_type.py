@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mxtrain.atomic_write import write_atomically
-from mxtrain.base import ArgumentError, ArgumentTypeError, IndexRangeError, NameLookupError, NotImplementedForSymbol
+from mxtrain.base import (
+    ArgumentError,
+    ArgumentTypeError,
+    IndexRangeError,
+    MXNetError,
+    NameLookupError,
+    NotImplementedForSymbol,
+)
 from mxtrain.ops.shapes import is_known
 from mxtrain.symbol import infer, json_format
 from mxtrain.symbol.debug import describe
@@ -285,10 +292,13 @@ def load_json(json_str: str) -> Symbol:
 
 
 def load(fname: str) -> Symbol:
-    """The Symbol in a JSON file. Raises ArgumentError naming file and fault."""
-    with open(fname, encoding="utf-8") as file:
-        text = file.read(json_format.MAX_JSON_BYTES + 1)
+    """The Symbol in a JSON file. Raises an MXNetError naming file and fault."""
+    try:
+        with open(fname, encoding="utf-8") as file:
+            text = file.read(json_format.MAX_JSON_BYTES + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise MXNetError(f"{fname}: expected a symbol as JSON in a file. Received: {error}.") from error
     try:
         return load_json(text)
-    except (ArgumentError, NameLookupError) as error:
+    except MXNetError as error:
         raise type(error)(f"{fname}: {error}") from None

@@ -1,6 +1,6 @@
-"""Writes networks.json and facts.json: JSON texts, lists and inferred shapes of MXNet 1.9.1's symbols.
+"""Writes *.json and facts.json: JSON texts, lists and inferred shapes of MXNet 1.9.1's symbols.
 
-Run by hand, with tests/support on the module path and an interpreter that has MXNet 1.9.1; the tests read only the files.
+Run by hand, with tests/support on the module path and an interpreter that has MXNet 1.9.1; the tests read the files.
 """
 
 import json
