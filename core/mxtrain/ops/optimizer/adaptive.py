@@ -3,7 +3,9 @@
 import numpy as np
 
 from mxtrain.base import ArgumentError
+from mxtrain.ops import shapes
 from mxtrain.ops.kernels import optimizer_updates as kernels
+from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
 from mxtrain.ops.optimizer.steps import declare_update, target_of
 
 
@@ -98,6 +100,26 @@ def _lamb_phase1(
     return direction
 
 
+def _lamb_phase2(xp, weight, g, r1, r2, *, lr: float, lower_bound: float = -1.0, upper_bound: float = -1.0, out=None):
+    step = lr * _trust(xp, r1, r2, lower_bound, upper_bound)
+    weight = target_of(weight, out, g)
+    weight -= g * step.astype(weight.dtype)
+    return weight
+
+
+def _trust(xp, r1, r2, lower_bound, upper_bound):
+    """r1 / r2 with r1, the weight's norm, kept within the bounds; 1 where one of them is 0."""
+    for norm in (r1, r2):
+        if norm.size != 1:
+            raise ArgumentError(f"Expected: norms with one element. Received: shape {norm.shape}.")
+    if lower_bound >= 0:
+        r1 = xp.maximum(r1, lower_bound)
+    if upper_bound >= 0:
+        r1 = xp.minimum(r1, upper_bound)
+    usable = (r1 != 0) & (r2 != 0)
+    return xp.where(usable, r1 / xp.where(usable, r2, 1), 1).reshape(())
+
+
 def _rmsprop(
     xp,
     weight,
@@ -190,6 +212,30 @@ declare_update(
     ("mean", "var"),
     {"wd": 0.01, "t": 2},
 )
+
+
+@operator(
+    "lamb_update_phase2",
+    cases=[Case(weight=(2, 3), g=(2, 3), r1=np.array([2.0]), r2=np.array([4.0]), lr=0.1, differentiable=False)],
+)
+class LambUpdatePhase2:
+    """LAMB's step: weight -= lr * r1 / r2 * g; r1 / r2 counts as 1 where one of them is 0.
+
+    weight, g: one shape; g from lamb_update_phase1. r1, r2: (1,), the norms of weight and g; lower_bound and
+    upper_bound limit r1 where they are not negative. Output: the new weight; give `out=weight` to update it.
+    Source: MXNet 1.9.1; arXiv:1904.00962.
+    """
+
+    inplace = (0,)
+    gradient = NOT_DIFFERENTIABLE
+
+    def infer_shape(ins, outs, p):
+        weight = shapes.unify_all([*ins[:2], *outs])
+        return [weight, weight, *ins[2:]], [weight]
+
+    forward = _lamb_phase2
+
+
 declare_update(
     "rmsprop_update",
     _rmsprop,
