@@ -22,6 +22,7 @@ from mxtrain.version import __version__
 # names of this module that stand for modules imported on first use
 _LAZY = {
     "callback": "mxtrain.callback",
+    "contrib": "mxtrain.contrib",
     "engine": "mxtrain.engine",
     "init": "mxtrain.initializer",
     "initializer": "mxtrain.initializer",
