@@ -1,5 +1,6 @@
 """`_contrib_box_nms`: greedy non-maximum suppression of boxes in batches."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -108,7 +109,7 @@ class BoxNms:
             "background_id": background_id,
             "force_suppress": force_suppress,
         }
-        rows = widen(np, to_host(xp, data)).reshape(-1, *data.shape[-2:])
+        rows = widen(np, to_host(xp, data)).reshape(math.prod(data.shape[:-2]), *data.shape[-2:])
         places = slice(coord_start, coord_start + 4)
         corners = to_corners(np, rows[..., places], in_format)
         result = np.full(rows.shape, -1, rows.dtype)
