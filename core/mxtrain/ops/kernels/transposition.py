@@ -1,6 +1,7 @@
 """Permuting axes into new memory."""
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def _as_matrices(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, in
         else:
             groups.append([axis])
     order = sorted(range(len(groups)), key=lambda group: groups[group][0])
-    sizes = [_product(shape[axis] for axis in groups[group]) for group in order]
+    sizes = [math.prod(shape[axis] for axis in groups[group]) for group in order]
     if order == [1, 0]:
         batch, rows, columns = 1, *sizes
     elif order == [0, 2, 1]:
@@ -46,13 +47,6 @@ def _as_matrices(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, in
     else:
         return None
     return (batch, rows, columns) if min(rows, columns) >= 32 and rows * columns >= MIN_ELEMENTS else None
-
-
-def _product(sizes: Any) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product
 
 
 def _transpose_matrix(source: np.ndarray, target: np.ndarray) -> None:

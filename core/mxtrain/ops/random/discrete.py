@@ -1,14 +1,16 @@
 """Random integers, draws from a list of probabilities, and random order."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType, Shape
-from mxtrain.ops.random.samplers import deliver, drawn_shape
+from mxtrain.ops.random.samplers import drawn_shape
 
 INT32 = np.dtype(np.int32)
 
@@ -29,7 +31,7 @@ class RandInt:
         dtype = dtype or INT32
         if dtype.kind not in "iu" or low >= high:
             raise ArgumentError(f"Expected: low < high and an integer dtype. Received: {low}, {high}, {dtype.name}.")
-        return deliver(rng.generator.integers(low, high, tuple(shape) or (1,)), dtype, out)
+        return deliver(rng.generator.integers(low, high, tuple(shape) or (1,)), out, dtype)
 
 
 @operator(
@@ -63,7 +65,7 @@ class SampleMultinomial:
         num_outcomes = data.shape[-1]
         rows = data.reshape(-1, num_outcomes)
         result = _draws_shape(data.shape, shape)
-        picked = _draw_rows(xp, rng.generator, rows, _product(shape))
+        picked = _draw_rows(xp, rng.generator, rows, math.prod(shape))
         indices = picked.reshape(result).astype(dtype)
         if not get_prob:
             return (indices,)
@@ -76,13 +78,6 @@ class SampleMultinomial:
 
 def _draws_shape(shape: tuple[int, ...], draws: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape[:-1], *draws) or (1,)
-
-
-def _product(sizes: tuple[int, ...]) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product
 
 
 def _draw_rows(xp: Any, generator: Any, rows: Any, count: int) -> Any:

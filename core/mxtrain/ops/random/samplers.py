@@ -9,6 +9,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
+from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
 from mxtrain.ops.parameters import DType, Shape
 from mxtrain.ops.random.distributions import (
@@ -47,14 +48,6 @@ def _sampled_shape(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[sha
     return [shape] * len(ins), [shapes.unify((*shape, *p.shape), outs[0])]
 
 
-def deliver(values: Any, dtype: Any, out: Any) -> Any:
-    """Drawn values in the wanted dtype, in `out` if given."""
-    if out is None:
-        return values.astype(dtype, copy=False)
-    out[...] = values
-    return out
-
-
 def draw_numbers(
     distribution: Distribution, xp: Any, rng: Any, values: tuple[float, ...], shape: Any, dtype: Any, out: Any
 ) -> Any:
@@ -63,7 +56,7 @@ def draw_numbers(
     if out is not None:
         shape, dtype = out.shape, out.dtype
     dtype = dtype or FLOAT32
-    return deliver(distribution.draw(rng.generator, xp, tuple(shape) or (1,), dtype, *values), dtype, out)
+    return deliver(distribution.draw(rng.generator, xp, tuple(shape) or (1,), dtype, *values), out, dtype)
 
 
 def draw_arrays(distribution: Distribution, xp: Any, rng: Any, arrays: Any, shape: Any, dtype: Any) -> Any:

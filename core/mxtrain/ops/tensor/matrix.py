@@ -1,5 +1,6 @@
 """Matrix products."""
 
+import math
 from typing import Any
 
 from mxtrain.base import ArgumentError
@@ -22,21 +23,14 @@ def multiply_matrices(xp: Any, a: Any, b: Any, out: Any = None) -> Any:
 def _left_matrix(a: Any, transposed: bool) -> Any:
     """The left factor of `dot` as a matrix: all axes but the summed one merged."""
     if transposed and a.ndim > 1:
-        return a.reshape(a.shape[0], _rest(a.shape[1:])).T
-    return a.reshape(_rest(a.shape[:-1]), a.shape[-1])
+        return a.reshape(a.shape[0], math.prod(a.shape[1:])).T
+    return a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
 
 
 def _right_matrix(b: Any, transposed: bool) -> Any:
     if transposed and b.ndim > 1:
-        return b.reshape(_rest(b.shape[:-1]), b.shape[-1]).T
-    return b.reshape(b.shape[0], _rest(b.shape[1:]))
-
-
-def _rest(sizes: tuple[int, ...]) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product
+        return b.reshape(math.prod(b.shape[:-1]), b.shape[-1]).T
+    return b.reshape(b.shape[0], math.prod(b.shape[1:]))
 
 
 def _dot_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], transpose_a: bool, transpose_b: bool) -> tuple[int, ...]:
@@ -126,9 +120,9 @@ class DotGradientLhs:
     def forward(xp, gy, lhs, rhs, *, transpose_a: bool = False, transpose_b: bool = False, out=None):
         b = _right_matrix(rhs, transpose_b)
         if transpose_a and lhs.ndim > 1:
-            g = gy.reshape(_rest(lhs.shape[1:]), b.shape[1])
+            g = gy.reshape(math.prod(lhs.shape[1:]), b.shape[1])
             return _matrix_product(xp, b, g.T, lhs.shape, out)
-        g = gy.reshape(_rest(lhs.shape[:-1]), b.shape[1])
+        g = gy.reshape(math.prod(lhs.shape[:-1]), b.shape[1])
         return _matrix_product(xp, g, b.T, lhs.shape, out)
 
     def gradient(F, gy, y, out_gradient, lhs, rhs, **p):
@@ -144,9 +138,9 @@ class DotGradientRhs:
     def forward(xp, gy, lhs, rhs, *, transpose_a: bool = False, transpose_b: bool = False, out=None):
         a = _left_matrix(lhs, transpose_a)
         if transpose_b and rhs.ndim > 1:
-            g = gy.reshape(a.shape[0], _rest(rhs.shape[:-1]))
+            g = gy.reshape(a.shape[0], math.prod(rhs.shape[:-1]))
             return _matrix_product(xp, g.T, a, rhs.shape, out)
-        g = gy.reshape(a.shape[0], _rest(rhs.shape[1:]))
+        g = gy.reshape(a.shape[0], math.prod(rhs.shape[1:]))
         return _matrix_product(xp, a.T, g, rhs.shape, out)
 
     def gradient(F, gy, y, out_gradient, lhs, rhs, **p):

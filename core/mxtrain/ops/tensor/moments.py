@@ -1,5 +1,7 @@
 """Mean and variance over axes."""
 
+import math
+
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
 from mxtrain.ops.operator import Case, operator
@@ -29,10 +31,7 @@ class Moments:
     def forward(xp, data, *, axes: Shape | None = None, keepdims: bool = False):
         require_floating(data.dtype)
         over = _axes(axes, data.ndim)
-        count = 1
-        for axis in over:
-            count *= data.shape[axis]
-        divisor = data.dtype.type(count)
+        divisor = data.dtype.type(math.prod(data.shape[axis] for axis in over))
         mean = reduce_with(xp, "sum", data, over, True) / divisor
         centred = data - mean
         variance = reduce_with(xp, "sum", centred * centred, over, keepdims) / divisor

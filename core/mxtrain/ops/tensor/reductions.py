@@ -1,6 +1,7 @@
 """Reductions over some or all axes: sum, mean, prod, nansum, nanprod, max, min."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -75,9 +76,7 @@ def _reduction(name: str) -> Callable[..., Any]:
 
 
 def _mean(xp: Any, data: Any, axes: tuple[int, ...], keepdims: bool, out: Any) -> Any:
-    count = 1
-    for axis in axes:
-        count *= data.shape[axis]
+    count = math.prod(data.shape[axis] for axis in axes)
     total = reduce_with(xp, "sum", data, axes, keepdims, out)
     if data.dtype.kind in "iub":  # C's integer division, which truncates
         return deliver(xp.trunc(total / count), total, data.dtype)
