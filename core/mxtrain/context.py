@@ -59,7 +59,8 @@ class Context:
     def backend(self) -> Backend:
         """What runs on this device. Raises MXNetError for a GPU that is not there."""
         if self._backend is None:
-            self._backend = backend_for(self.device_type, self.device_id)
+            with self._lock:  # a second backend would have random numbers of its own
+                self._backend = backend_for(self.device_type, self.device_id)
         return self._backend
 
     @property
