@@ -49,8 +49,8 @@ def wrap(result: Any, base: Any = None) -> Any:
         result = np.array(result)
     if isinstance(result, np.ndarray):
         return ndarray(result, current.device, base if result.base is not None else None)
-    if isinstance(result, (list, tuple)):
-        return type(result)(wrap(part, base) for part in result)
+    if isinstance(result, (list, tuple)):  # CuPy gives plain tuples where NumPy has named ones
+        return (list if isinstance(result, list) else tuple)(wrap(part, base) for part in result)
     return result
 
 
