@@ -181,13 +181,28 @@ def create(function: str, *arguments: Any) -> c_void_p:
     return made
 
 
-@functools.cache
+_making = threading.Lock()
+
+
+def _made_once(make: Callable[[], c_void_p]) -> Callable[[], c_void_p]:
+    """As functools.cache; and threads that ask at once get one object: a stream of another engine fits no primitive."""
+    cached = functools.cache(make)
+
+    @functools.wraps(make)
+    def get() -> c_void_p:
+        with _making:
+            return cached()
+
+    return get
+
+
+@_made_once
 def engine() -> c_void_p:
     """The CPU."""
     return create("dnnl_engine_create", _CPU, 0)
 
 
-@functools.cache
+@_made_once
 def scratchpad_attribute() -> c_void_p:
     """The attribute that makes primitives take working memory from their caller, so that threads do not share it."""
     attribute = create("dnnl_primitive_attr_create")
