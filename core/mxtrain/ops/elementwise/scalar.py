@@ -166,7 +166,8 @@ def _declare(names: tuple[str, ...], meaning: str, compute: Callable[..., Any], 
 
     def forward(xp, data, *, scalar: float, out=None):
         if data.dtype.kind not in "iub":
-            return compute(xp, data, scalar, out)
+            # in data's own type, since NumPy 1 would widen the result for a number that does not fit
+            return compute(xp, data, data.dtype.type(scalar), out)
         if is_arithmetic:
             require_numbers(data.dtype)
         return deliver(compute(xp, data, _as_element(data.dtype, scalar), None), out, data.dtype)
