@@ -52,7 +52,8 @@ class BipartiteMatching:
 
     data: (..., N, M), scores, floating. A pair matches if its score is above threshold (below it with is_ascend,
     where the lowest is best). At most topk + 1 pairs, as in MXNet 1.9.1 (-1: no limit). Outputs, data's dtype:
-    (..., N), the column of each row, and (..., M), the row of each column; -1 where there is none. No gradient flows. Source: MXNet 1.9.1.
+    (..., N), the column of each row, and (..., M), the row of each column; -1 where there is none. No gradient flows.
+    Source: MXNet 1.9.1.
     """
 
     outputs = ("rows", "columns")

@@ -23,19 +23,29 @@ def to_centers(xp: Any, boxes: Array, kind: str) -> Array:
     return xp.concatenate([(boxes[..., :2] + boxes[..., 2:]) / 2, size], axis=-1)
 
 
-def areas(xp: Any, boxes: Array) -> Array:
-    """The area of each box given by its corners; 0 where a side is negative."""
-    size = xp.maximum(boxes[..., 2:] - boxes[..., :2], 0)
-    return size[..., 0] * size[..., 1]
-
-
 def overlap(xp: Any, first: Array, second: Array) -> Array:
     """Intersection over union of boxes given by corners, shapes (..., 4) that broadcast; 0 where they are apart."""
-    upper = xp.minimum(first[..., 2:], second[..., 2:])
-    size = xp.maximum(upper - xp.maximum(first[..., :2], second[..., :2]), 0)
-    common = size[..., 0] * size[..., 1]
+    # coordinate by coordinate: arrays of the result's shape, in contiguous memory
+    common = _common_side(xp, first, second, 0)
+    common *= _common_side(xp, first, second, 1)
     union = areas(xp, first) + areas(xp, second) - common
-    return xp.where(common > 0, common / xp.where(common > 0, union, 1), 0).astype(first.dtype, copy=False)
+    apart = common <= 0
+    union[apart] = 1
+    common /= union
+    common[apart] = 0
+    return common
+
+
+def _common_side(xp: Any, first: Array, second: Array, axis: int) -> Array:
+    """How long what two boxes share is along an axis; 0 where they are apart."""
+    side = xp.minimum(first[..., axis + 2], second[..., axis + 2])
+    side = side - xp.maximum(first[..., axis], second[..., axis])
+    return xp.maximum(side, 0)
+
+
+def areas(xp: Any, boxes: Array) -> Array:
+    """The area of each box given by its corners; 0 where a side is negative."""
+    return xp.maximum(boxes[..., 2] - boxes[..., 0], 0) * xp.maximum(boxes[..., 3] - boxes[..., 1], 0)
 
 
 def to_host(xp: Any, array: Array) -> np.ndarray:
@@ -51,18 +61,36 @@ def keep_best(
     boxes: (K, 4), corners, best first. A box goes where a better one that is kept overlaps it by more than threshold,
     and is of the same class if classes, (K,), are given. pixels: corners are pixels that belong to the box.
     """
-    extent = 1 if pixels else 0
-    lower, upper = np.ascontiguousarray(boxes[:, :2].T), np.ascontiguousarray(boxes[:, 2:].T) + extent
-    area = np.prod(np.maximum(upper - lower, 0), axis=0)
+    boxes = boxes + np.asarray([0, 0, 1, 1], boxes.dtype) if pixels else boxes
     candidates, kept = np.arange(len(boxes)), []
     while candidates.size:
-        best, rest = candidates[0], candidates[1:]
-        kept.append(best)
-        size = np.minimum(upper[:, rest], upper[:, best, None]) - np.maximum(lower[:, rest], lower[:, best, None])
-        common = np.prod(np.maximum(size, 0), axis=0)
-        # written so that a union of 0 (both boxes empty) is no overlap
-        gone = (common > 0) & (common / np.where(common > 0, area[rest] + area[best] - common, 1) > threshold)
-        if classes is not None:
-            gone &= classes[rest] == classes[best]
-        candidates = rest[~gone]
-    return np.asarray(kept, dtype=np.int64)
+        block, rest = candidates[:_BLOCK], candidates[_BLOCK:]
+        chosen = block[_keep_in_block(_suppresses(boxes, threshold, classes, block, block))]
+        kept.append(chosen)
+        candidates = rest[~_suppresses(boxes, threshold, classes, chosen, rest).any(axis=0)]
+    return np.concatenate(kept) if kept else candidates
+
+
+_BLOCK = 128  # boxes whose overlaps are computed at once with all that remain
+
+
+def _suppresses(
+    boxes: np.ndarray, threshold: float, classes: np.ndarray | None, first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    """Whether each of the boxes `first` makes each of the boxes `second` go: (len(first), len(second))."""
+    result = overlap(np, boxes[first][:, None], boxes[second]) > threshold
+    if classes is not None:
+        result &= classes[first][:, None] == classes[second]
+    return result
+
+
+def _keep_in_block(suppresses: np.ndarray) -> list[int]:
+    """Which boxes of a block stay, best first; suppresses: (B, B)."""
+    # a row as the bits of one integer: a step is a few operations on integers
+    masks = [int.from_bytes(row.tobytes(), "little") for row in np.packbits(suppresses, axis=1, bitorder="little")]
+    gone, kept = 0, []
+    for place, mask in enumerate(masks):
+        if not gone >> place & 1:
+            kept.append(place)
+            gone |= mask
+    return kept

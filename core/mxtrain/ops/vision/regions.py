@@ -40,23 +40,21 @@ def pool_regions(xp: Any, data: Array, images: np.ndarray, rows: Array, columns:
     across, down = columns.shape[1], rows.shape[1]
     result = xp.zeros((len(images), channels, down, across), data.dtype)
     for image, regions in _blocks(images, channels * height * across):
-        n = len(regions)
-        by_column = data[image].reshape(-1, width) @ columns[regions].reshape(-1, width).T
-        by_column = by_column.reshape(channels, height, n, across).transpose(2, 1, 0, 3).reshape(n, height, -1)
-        result[regions] = (rows[regions] @ by_column).reshape(n, down, channels, across).swapaxes(1, 2)
+        # channels last, so that both products give what the next step reads
+        by_width = data[image].transpose(2, 1, 0).reshape(width, -1)
+        by_column = (columns[regions].reshape(-1, width) @ by_width).reshape(-1, across, height, channels)
+        result[regions] = xp.matmul(rows[regions][:, None], by_column).transpose(0, 3, 2, 1)
     return result
 
 
 def spread_regions(xp: Any, gy: Array, images: np.ndarray, rows: Array, columns: Array, result: Array) -> Array:
     """The gradient of pool_regions by data: gy (R, C, h, w) added to `result` (N, C, H, W), which is returned."""
     channels, height, width = result.shape[1:]
-    across, down = columns.shape[1], rows.shape[1]
-    for image, regions in _blocks(images, channels * height * across):
-        n = len(regions)
-        cells = gy[regions].swapaxes(1, 2).reshape(n, down, -1)
-        by_column = (rows[regions].swapaxes(1, 2) @ cells).reshape(n, height, channels, across)
-        by_column = by_column.transpose(2, 1, 0, 3).reshape(channels * height, -1)
-        result[image] += (by_column @ columns[regions].reshape(-1, width)).reshape(channels, height, width)
+    for image, regions in _blocks(images, channels * height * columns.shape[1]):
+        cells = xp.ascontiguousarray(gy[regions].transpose(0, 3, 2, 1))
+        by_column = xp.matmul(rows[regions].swapaxes(1, 2)[:, None], cells).reshape(-1, height * channels)
+        by_width = columns[regions].reshape(-1, width).T @ by_column
+        result[image] += by_width.reshape(width, height, channels).transpose(2, 1, 0)
     return result
 
 
