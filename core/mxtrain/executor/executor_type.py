@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
-from mxtrain.context import Context
+from mxtrain.context import Context, cpu
 from mxtrain.executor.common_expressions import eliminate_common_expressions
 from mxtrain.executor.compilation import Target, compile_graph
 from mxtrain.executor.memory import key_of
@@ -97,7 +97,7 @@ class Executor:
             raise ArgumentTypeError(f"Expected: an NDArray or NumPy array for {name!r}. Received: {kind}.")
         if tuple(value.shape) != target.shape:
             raise ArgumentError(f"{name}: expected shape {target.shape}, as bound. Received: {tuple(value.shape)}.")
-        target[:] = value
+        _overwrite(target, value)
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients of the last `forward`, which should have had is_train=True; without one it runs now.
@@ -131,7 +131,7 @@ class Executor:
             raise ArgumentError(
                 f"Output {index}: expected a gradient of shape {tuple(buffer.shape)}. Received: {tuple(grad.shape)}."
             )
-        wrap(buffer, self._ctx)[:] = grad
+        _overwrite(wrap(buffer, self._ctx), grad)
 
     def _listed(self, out_grads: Any) -> list[Any]:
         if out_grads is None:
@@ -237,3 +237,11 @@ class Executor:
             f"{describe(self._heads)}Total {round(total / 2**20)} MB allocated: {total} bytes of intermediate values "
             f"in {len(self._plan.slots)} buffers\n"
         )
+
+
+def _overwrite(target: NDArray, value: Any) -> None:
+    """Copy an NDArray or NumPy array of the same shape in, whether or not calls are being recorded."""
+    if isinstance(value, NDArray):
+        target.copy_values_from(value._data, value.context)
+    else:
+        target.copy_values_from(np.asarray(value), cpu())
