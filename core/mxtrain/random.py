@@ -1,6 +1,5 @@
 """`mx.random`: seeds, and the functions of `mx.nd.random`."""
 
-
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.context import Context
 from mxtrain.device import seed_all

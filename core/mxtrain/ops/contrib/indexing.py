@@ -192,4 +192,5 @@ class Allclose:
 
     def forward(xp, a, b, *, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = True):
         shapes.unify(a.shape, b.shape)
+        types.unify(a.dtype, b.dtype)
         return xp.asarray(xp.allclose(a, b, rtol, atol, equal_nan), dtype=np.uint8)

@@ -13,7 +13,7 @@ def _interleave(xp, values, dtype):
     """Complex numbers (..., d) as real and imaginary parts side by side, (..., 2 d)."""
     result = xp.empty((*values.shape, 2), dtype)
     result[..., 0], result[..., 1] = values.real, values.imag
-    return result.reshape(*values.shape[:-1], -1)
+    return result.reshape(*values.shape[:-1], 2 * values.shape[-1])
 
 
 @operator("_contrib_fft", cases=[Case(data=(2, 3)), Case(data=(2, 1, 2, 4))])
@@ -101,6 +101,7 @@ class CountSketch:
     def forward(xp, data, h, s, *, out_dim: int, processing_batch_size: int = 32):
         if data.ndim < 1 or s.size != data.shape[-1]:
             raise ArgumentError(f"Expected: data (..., d) and s of d elements. Received: {data.shape}, {s.shape}.")
+        types.unify_all([data.dtype, h.dtype, s.dtype])
         places = _hash(xp, h, data.shape[-1], out_dim)
         signed = widen(xp, data).reshape(-1, data.shape[-1]) * widen(xp, s).reshape(-1)
         result = xp.zeros((out_dim, len(signed)), signed.dtype)
