@@ -58,7 +58,8 @@ def log_gamma(xp: types.ModuleType, x: Any) -> Any:
     z = xp.where(mirrored, 1 - x, x) - 1
     base = z + _G + 0.5
     value = _HALF_LOG_TAU + (z + 0.5) * xp.log(base) - base + xp.log(_lanczos_sum(z))
-    reflected = math.log(math.pi) - xp.log(xp.abs(_sin_pi(xp, x))) - value
+    sine = xp.where(mirrored, _sin_pi(xp, x), 1)  # it is 0 at integers
+    reflected = math.log(math.pi) - xp.log(xp.abs(sine)) - value
     return xp.where(mirrored, reflected, value)
 
 
