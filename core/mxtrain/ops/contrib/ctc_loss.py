@@ -16,6 +16,7 @@ Blank = Literal["first", "last"]
 
 def _lattice(xp, data, label, data_lengths, label_lengths, blank_label):
     """The paths of the labels through the data. Raises ArgumentError for inputs that do not fit each other."""
+    types.require_floating(data.dtype)
     if data.ndim != 3 or not data.size:
         raise ArgumentError(f"Expected: data of (length, batch, alphabet), not empty. Received: {data.shape}.")
     length, batch, alphabet = data.shape

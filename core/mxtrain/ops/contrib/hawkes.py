@@ -31,6 +31,7 @@ def _infer_shape(ins, outs, p):
 
 
 def _check(xp, lda, alpha, beta, state, lags, marks, valid_length, max_time):
+    types.require_floating(lda.dtype)
     require_one_dtype(lda, alpha, beta, state, lags, valid_length, max_time)
     if lda.ndim != 2 or lags.ndim != 2 or lags.shape[0] != lda.shape[0]:
         raise ArgumentError(f"Expected: lda of (N, K), lags of (N, T). Received: {lda.shape} and {lags.shape}.")

@@ -7,7 +7,7 @@
 import math
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.nn.checks import require_one_dtype, require_shape
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
@@ -15,6 +15,7 @@ from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
 
 def _parts(projections, heads, count):
     """Each of the `count` interleaved projections as a view (batch * heads, length, size)."""
+    types.require_floating(projections.dtype)
     if projections.ndim != 3 or heads < 1 or projections.shape[2] % (heads * count):
         raise ArgumentError(
             f"Expected: projections of (length, batch, a multiple of {count} * heads). "

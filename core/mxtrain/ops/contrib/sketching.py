@@ -33,6 +33,7 @@ class FFT:
         return [data], [shapes.unify(out, (*data[:-1], sizes_product((data[-1], 2))))]
 
     def forward(xp, data, *, compute_size: int = 128):
+        types.require_floating(data.dtype)
         if data.ndim < 1:
             raise ArgumentError(f"Expected: data of (..., d). Received: {data.shape}.")
         return _interleave(xp, xp.fft.fft(widen(xp, data), axis=-1), data.dtype)
@@ -58,6 +59,7 @@ class IFFT:
         return [data], [shapes.unify(out, (*data[:-1], -1 if data[-1] == -1 else data[-1] // 2))]
 
     def forward(xp, data, *, compute_size: int = 128):
+        types.require_floating(data.dtype)
         if data.ndim < 1 or data.shape[-1] % 2:
             raise ArgumentError(f"Expected: data of (..., an even number). Received: {data.shape}.")
         wide = widen(xp, data)

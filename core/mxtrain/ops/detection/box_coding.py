@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.detection.boxes import to_centers, to_corners
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
@@ -56,6 +56,7 @@ class BoxEncode:
         return [*found, shapes.unify(ins[4], (4,)), shapes.unify(ins[5], (4,))], [full, full]
 
     def forward(xp, samples, matches, anchors, refs, means, stds):
+        types.require_floating(anchors.dtype)
         _require_batch("anchors", anchors, (*samples.shape, 4))
         _require_batch("matches", matches, samples.shape)
         if refs.ndim != 3 or refs.shape[::2] != (samples.shape[0], 4) or not refs.shape[1]:
@@ -103,6 +104,7 @@ class BoxDecode:
         clip: float = -1.0,
         format: Literal["corner", "center"] = "center",
     ):
+        types.require_floating(data.dtype)
         if data.ndim != 3 or data.shape[2] != 4:
             raise ArgumentError(f"Expected: data of shape (B, N, 4). Received: {data.shape}.")
         _require_batch("anchors", anchors, (1, *data.shape[1:]))

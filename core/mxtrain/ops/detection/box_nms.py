@@ -97,6 +97,7 @@ class BoxNms:
         in_format: Format = "corner",
         out_format: Format = "corner",
     ):
+        types.require_floating(data.dtype)
         if data.ndim < 2:
             raise ArgumentError(f"Expected: data of shape (..., boxes, values). Received: {data.shape}.")
         _require_columns(data.shape[-1], coord_start, score_index, id_index)

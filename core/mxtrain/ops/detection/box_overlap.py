@@ -1,11 +1,12 @@
 """`_contrib_box_iou`, and `_contrib_bipartite_matching` of what it gives."""
 
+import math
 from typing import Literal
 
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.detection.boxes import overlap, to_corners
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
@@ -32,6 +33,8 @@ class BoxIou:
         return ins, [shapes.unify((*lhs[:-1], *rhs[:-1]), outs[0])]
 
     def forward(xp, lhs, rhs, *, format: Literal["corner", "center"] = "corner"):
+        types.require_floating(lhs.dtype)
+        types.unify(lhs.dtype, rhs.dtype)
         for boxes in (lhs, rhs):
             if boxes.shape[-1:] != (4,):
                 raise ArgumentError(f"Expected: boxes of shape (..., 4). Received: {boxes.shape}.")
@@ -66,18 +69,20 @@ class BipartiteMatching:
         return ins, [shapes.unify((*lead, rows), outs[0]), shapes.unify((*lead, columns), outs[1])]
 
     def forward(xp, data, *, is_ascend: bool = False, threshold: float, topk: int = -1):
+        types.require_floating(data.dtype)
         if data.ndim < 2:
             raise ArgumentError(f"Expected: data of shape (..., rows, columns). Received: {data.shape}.")
         num_rows, num_columns = data.shape[-2:]
-        scores = widen(xp, data).reshape(-1, num_rows, num_columns)
+        batches = math.prod(data.shape[:-2])
+        scores = widen(xp, data).reshape(batches, num_rows, num_columns)
         scores = -scores if is_ascend else scores.copy()
         limit = -threshold if is_ascend else threshold
         batch = xp.arange(len(scores))
         rows = xp.full((len(scores), num_rows), -1, np.int64)
         columns = xp.full((len(scores), num_columns), -1, np.int64)
         steps = min(num_rows, num_columns) if topk <= 0 else min(num_rows, num_columns, topk + 1)
-        for _ in range(steps):
-            best = scores.reshape(len(scores), -1).argmax(axis=1)
+        for _ in range(steps if batches else 0):
+            best = scores.reshape(batches, -1).argmax(axis=1)
             row, column = best // num_columns, best % num_columns
             good = scores[batch, row, column] > limit
             if not good.any():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.detection.boxes import keep_best, to_centers, to_corners, to_host
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
@@ -20,6 +20,7 @@ def _decode(offsets, anchors, variances, clip):
 
 
 def _check(cls_prob, loc_pred, anchor, variances):
+    types.require_floating(cls_prob.dtype)
     if cls_prob.ndim != 3:
         raise ArgumentError(f"Expected: cls_prob of shape (B, classes, N). Received: {cls_prob.shape}.")
     batch, _, count = cls_prob.shape

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.nn.partial_shapes import sizes_product
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import Floats
@@ -60,6 +60,7 @@ class MultiBoxPrior:
         steps: Floats = (-1.0, -1.0),
         offsets: Floats = (0.5, 0.5),
     ):
+        types.require_floating(data.dtype)
         if data.ndim != 4:
             raise ArgumentError(f"Expected: data of (N, C, H, W). Received: {data.shape}.")
         _check(sizes, ratios, steps, offsets)

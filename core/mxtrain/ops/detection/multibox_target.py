@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.detection.box_coding import offsets_between
 from mxtrain.ops.detection.boxes import overlap, to_centers
 from mxtrain.ops.kernels.precision import widen
@@ -56,6 +56,7 @@ def _hard_negatives(xp, cls_pred, largest, positive, ratio, threshold):
 
 
 def _check(anchor, label, cls_pred, variances):
+    types.require_floating(anchor.dtype)
     if anchor.ndim != 3 or anchor.shape[::2] != (1, 4):
         raise ArgumentError(f"Expected: anchor of shape (1, N, 4). Received: {anchor.shape}.")
     if label.ndim != 3 or label.shape[2] < 5:

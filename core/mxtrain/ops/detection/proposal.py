@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.detection.boxes import keep_best, to_host
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
@@ -68,6 +68,7 @@ def _propose(scores, offsets, info, p):
 
 def _check(cls_prob, bbox_pred, im_info, p, batches):
     anchors = len(p.ratios) * len(p.scales)
+    types.require_floating(cls_prob.dtype)
     if cls_prob.ndim != 4 or cls_prob.shape[1] != 2 * anchors:
         raise ArgumentError(f"Expected: cls_prob of (N, {2 * anchors}, H, W). Received: {cls_prob.shape}.")
     if not batches and cls_prob.shape[0] != 1:

@@ -1,7 +1,7 @@
 """`_contrib_AdaptiveAvgPooling2D`: averages over a grid of cells of whatever size fits."""
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.nn.checks import require_shape
 from mxtrain.ops.operator import Case, operator
@@ -17,6 +17,7 @@ def _read_size(output_size):
 
 
 def _require_images(data):
+    types.require_floating(data.dtype)
     if data.ndim != 4 or not data.shape[2] * data.shape[3]:
         raise ArgumentError(f"Expected: data of (N, C, H, W), H and W > 0. Received: {data.shape}.")
 

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.vision.axis_maps import apply_maps, interpolate, interpolation_matrix
@@ -55,7 +55,8 @@ def _places(size, new, align_corners):
 
 
 def _require_sizes(data, sizes):
-    if data.ndim != 4 or min(data.shape[2:]) < 1:
+    types.require_floating(data.dtype)
+    if data.ndim != 4 or len(sizes) != 2 or min(data.shape[2:]) < 1:
         raise ArgumentError(f"Expected: data of (N, C, H, W), H and W > 0. Received: {data.shape}.")
     if min(sizes) < 1:
         raise ArgumentError(f"Expected: a positive height and width of the output. Received: {sizes}.")
@@ -104,6 +105,8 @@ class BilinearResize2D:
         mode: Mode = "size",
         align_corners: bool = True,
     ):
+        if data.ndim != 4 or (like is not None and like.ndim != 4):
+            raise ArgumentError(f"Expected: data (and like) of (N, C, H, W). Received: {data.shape}.")
         if mode == "like":
             sizes = like.shape[2:]
         else:

@@ -1,7 +1,7 @@
 """`BilinearSampler`: feature maps interpolated at the points of a grid."""
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.nn.checks import require_one_dtype, require_shape
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
@@ -9,6 +9,7 @@ from mxtrain.ops.vision.points import channels_first, channels_last, corners_of,
 
 
 def _check(data, grid):
+    types.require_floating(data.dtype)
     require_one_dtype(data, grid)
     if data.ndim != 4 or not data.shape[2] * data.shape[3]:
         raise ArgumentError(f"Expected: data of (N, C, H, W), H and W > 0. Received: {data.shape}.")

@@ -1,7 +1,7 @@
 """`Correlation`: how alike the patches of two feature maps are, for every small displacement of one of them."""
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.nn.checks import require_one_dtype, require_shape
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
@@ -63,6 +63,7 @@ class _Geometry:
 
 
 def _check(data1, data2):
+    types.require_floating(data1.dtype)
     require_one_dtype(data1, data2)
     if data1.ndim != 4:
         raise ArgumentError(f"Expected: data1 of (N, C, H, W). Received: {data1.shape}.")

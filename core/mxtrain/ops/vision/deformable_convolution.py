@@ -3,7 +3,7 @@
 from typing import Literal
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.nn.checks import require_one_dtype, require_shape
 from mxtrain.ops.nn.convolution import check_inputs
@@ -39,6 +39,7 @@ def _infer(ins, outs, p, modulated):
 
 def _geometry(data, offset, mask, weight, bias, p):
     """The checked geometry of a call, p its parameters. Raises ArgumentError for inputs that do not fit."""
+    types.require_floating(data.dtype)
     windows = read_windows(p["kernel"], p["stride"], p["dilate"], p["pad"])
     groups, parts = p["num_group"], p["num_deformable_group"]
     channels = data.shape[1] if data.ndim == 4 else 0

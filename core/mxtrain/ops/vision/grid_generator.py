@@ -3,7 +3,7 @@
 from typing import Literal
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.nn.checks import require_one_dtype, require_shape
 from mxtrain.ops.operator import Case, operator
@@ -61,6 +61,7 @@ class GridGenerator:
         return [data], [shapes.unify(outs[0], (data[0], 2, *p.target_shape))]
 
     def forward(xp, data, *, transform_type: Literal["affine", "warp"], target_shape: Shape = (0, 0)):
+        types.require_floating(data.dtype)
         wide = widen(xp, data)
         if transform_type == "affine":
             return _affine_grid(xp, wide, target_shape).astype(data.dtype, copy=False)
@@ -153,6 +154,7 @@ class SpatialTransformer:
         sampler_type: Literal["bilinear"],
         cudnn_off: bool | None = None,
     ):
+        types.require_floating(data.dtype)
         require_one_dtype(data, loc)
         if data.ndim != 4 or not data.shape[2] * data.shape[3]:
             raise ArgumentError(f"Expected: data of (N, C, H, W), H and W > 0. Received: {data.shape}.")

@@ -3,6 +3,7 @@
 A table holds places as rows, channels last, (K, C). Each point has four corners, rows of the table with weights.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -43,9 +44,10 @@ def corners_of(xp: Any, y: Array, x: Array, height: int, width: int, first_row: 
             corners.append(
                 Corner(
                     place,
-                    inside * (row_weight * weight),
-                    inside * (row_slope * weight),
-                    inside * (row_weight * slope),
+                    # chosen, not multiplied: what is not finite lies outside
+                    xp.where(inside, row_weight * weight, 0),
+                    xp.where(inside, row_slope * weight, 0),
+                    xp.where(inside, row_weight * slope, 0),
                 )
             )
     return corners
@@ -83,9 +85,10 @@ def slopes_at(xp: Any, table: Array, values: Array, corners: list[Corner]) -> tu
 
 def channels_last(data: Array) -> Array:
     """(N, C, ...) as a table (N * places, C)."""
-    return data.reshape(*data.shape[:2], -1).swapaxes(1, 2).reshape(-1, data.shape[1])
+    count, channels, places = data.shape[0], data.shape[1], math.prod(data.shape[2:])
+    return data.reshape(count, channels, places).swapaxes(1, 2).reshape(count * places, channels)
 
 
 def channels_first(table: Array, shape: tuple[int, ...]) -> Array:
     """The opposite of channels_last, in the given shape (N, C, ...)."""
-    return table.reshape(shape[0], -1, shape[1]).swapaxes(1, 2).reshape(shape)
+    return table.reshape(shape[0], math.prod(shape[2:]), shape[1]).swapaxes(1, 2).reshape(shape)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
+from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.nn.checks import require_shape
 from mxtrain.ops.operator import Case, operator
@@ -19,6 +19,7 @@ from mxtrain.ops.vision.regions import (
 
 def check_regions(data, rois, columns, pooled_size):
     """Raise ArgumentError unless data is (N, C, H, W), rois (R, columns) and pooled_size two positive sizes."""
+    types.require_floating(data.dtype)
     if data.ndim != 4:
         raise ArgumentError(f"Expected: data of (N, C, H, W). Received: {data.shape}.")
     if rois.ndim != 2 or rois.shape[1] != columns:
@@ -41,7 +42,7 @@ def interpolation_weights(xp, start, extent, cells, samples, size):
     points = start[:, None, None] + offsets[:, :, None] + steps[:, None, :]
     used = (xp.arange(most) < count[:, None])[:, None, :] & (points >= -1) & (points <= size)
     share = used / xp.maximum(count, 1).astype(cell.dtype)[:, None, None]
-    points = points.clip(0, size - 1)
+    points = xp.where(used, points, 0).clip(0, size - 1)
     low = xp.floor(points).astype(np.int64)
     weight = points - low
     result = xp.zeros((len(cell), cells, size), cell.dtype)

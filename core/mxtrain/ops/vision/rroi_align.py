@@ -82,7 +82,7 @@ class RROIAlign:
         wide = widen(xp, data)
         regions = rois.astype(wide.dtype, copy=False)
         corners, grid = _corners(xp, regions, data.shape, pooled_size, spatial_scale, sampling_ratio)
-        values = values_at(channels_last(wide), corners).reshape(*grid, -1).sum(axis=(3, 4))
+        values = values_at(channels_last(wide), corners).reshape(*grid, data.shape[1]).sum(axis=(3, 4))
         return values.transpose(0, 3, 1, 2).astype(data.dtype, copy=False)
 
     def gradient(F, gy, y, data, rois, **params):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mxtrain as mx
-from mxtrain.base import ArgumentError
+from mxtrain.base import ArgumentError, ArgumentTypeError
 
 RNG = np.random.default_rng(3)
 ROIS = [[-1, 0, 0, 3, 3], [0, 0, 0, 3, 3]]
@@ -38,6 +38,22 @@ def test_regions_of_no_image_give_zero(pool):
     assert result.asnumpy()[1].all()
     of_no_image.backward()
     assert not data.grad.asnumpy().any()
+
+
+def test_no_regions_give_no_output():
+    data, none = random_array(1, 4, 4, 4), {"pooled_size": (2, 2), "spatial_scale": 1}
+    assert mx.nd.contrib.ROIAlign(data, mx.nd.zeros((0, 5)), **none).shape == (0, 4, 2, 2)
+    assert mx.nd.contrib.RROIAlign(data, mx.nd.zeros((0, 6)), **none).shape == (0, 4, 2, 2)
+    assert mx.nd.ROIPooling(data, mx.nd.zeros((0, 5)), **none).shape == (0, 4, 2, 2)
+
+
+def test_points_that_are_no_numbers_lie_outside():
+    grid = mx.nd.array([[[[0, np.nan, np.inf]], [[0, 0, 0]]]])
+    found = mx.nd.BilinearSampler(mx.nd.ones((1, 1, 3, 3)), grid).asnumpy()
+    np.testing.assert_array_equal(found, [[[[1, 0, 0]]]])
+    rois = mx.nd.array([[0, np.nan, 0, 2, 2]])
+    found = mx.nd.contrib.ROIAlign(mx.nd.ones((1, 1, 3, 3)), rois, pooled_size=(1, 1), spatial_scale=1)
+    np.testing.assert_array_equal(found.asnumpy(), [[[[0]]]])
 
 
 def test_a_region_of_a_missing_image_is_refused():
@@ -109,11 +125,13 @@ def test_resizing_in_every_dtype(dtype):
         (lambda x: mx.nd.contrib.BilinearResize2D(x, mode="odd_scale"), "scale_height"),
         (lambda x: mx.nd.BilinearSampler(x, mx.nd.zeros((1, 3, 2, 2))), "grid|2"),
         (lambda x: mx.nd.Correlation(x, x, kernel_size=2), "odd kernel_size"),
+        (lambda x: mx.nd.contrib.AdaptiveAvgPooling2D(x.astype("int32")), "a floating dtype"),
+        (lambda x: mx.nd.contrib.BilinearResize2D(x.astype("uint8"), height=2, width=2), "a floating dtype"),
         (lambda x: mx.nd.Correlation(x, x, max_displacement=4), "max_displacement"),
         (lambda x: mx.nd.Crop(x, h_w=(9, 9), num_args=1), "window inside"),
         (lambda x: mx.nd.contrib.ROIAlign(x, mx.nd.zeros((1, 4)), pooled_size=(1, 1), spatial_scale=1), "5"),
     ],
 )
 def test_wrong_inputs_are_named(call, words):
-    with pytest.raises(ArgumentError, match=words):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=words):
         call(random_array(1, 2, 4, 4))
