@@ -52,7 +52,7 @@ def interpolation_weights(xp, start, extent, cells, samples, size):
     return result
 
 
-def _weights(xp, rois, height, width, pooled_size, spatial_scale, sample_ratio, aligned):
+def region_weights(xp, rois, height, width, pooled_size, spatial_scale, sample_ratio, aligned):
     """The weights by row and by column of all regions."""
     scaled = rois[:, 1:] * rois.dtype.type(spatial_scale) - (0.5 if aligned else 0)
     extent = scaled[:, 2:] - scaled[:, :2]
@@ -108,7 +108,7 @@ class ROIAlign:
         check_regions(data, rois, 5, pooled_size)
         wide, regions = widen(xp, data), widen(xp, rois).astype(widen(xp, data).dtype, copy=False)
         images = images_of(xp, regions, len(data))
-        weights = _weights(xp, regions, *data.shape[2:], pooled_size, spatial_scale, sample_ratio, aligned)
+        weights = region_weights(xp, regions, *data.shape[2:], pooled_size, spatial_scale, sample_ratio, aligned)
         if position_sensitive:
             wide = _by_cell(wide, pooled_size)
             return pool_own_channels(xp, wide, images, *weights).astype(data.dtype, copy=False)
@@ -157,7 +157,7 @@ class ROIAlignBackward:
         require_shape("gy", gy, (len(rois), channels, *pooled_size))
         wide = widen(xp, gy)
         regions = widen(xp, rois).astype(wide.dtype, copy=False)
-        weights = _weights(xp, regions, *like.shape[2:], pooled_size, spatial_scale, sample_ratio, aligned)
+        weights = region_weights(xp, regions, *like.shape[2:], pooled_size, spatial_scale, sample_ratio, aligned)
         images = images_of(xp, regions, len(like))
         result = xp.zeros(like.shape, wide.dtype)
         if position_sensitive:

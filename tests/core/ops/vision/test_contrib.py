@@ -158,3 +158,11 @@ def test_flips_happen_by_chance(name):
 def test_wrong_images_are_refused(call, words):
     with pytest.raises(ArgumentError, match=words):
         call(mx.nd.array(IMAGE, dtype="uint8"))
+
+
+def test_what_is_no_ordinary_number():
+    data = mx.nd.array([1, np.nan, np.inf, -np.inf])
+    np.testing.assert_array_equal(mx.nd.contrib.isnan(data).asnumpy(), [0, 1, 0, 0])
+    np.testing.assert_array_equal(mx.nd.contrib.isinf(data).asnumpy(), [0, 0, 1, 1])
+    np.testing.assert_array_equal(mx.nd.contrib.isfinite(data).asnumpy(), [1, 0, 0, 0])
+    np.testing.assert_array_equal(mx.nd.contrib.isfinite(data.astype("int32") * 0).asnumpy(), [1, 1, 1, 1])

@@ -88,3 +88,17 @@ def test_targets_without_labels_are_ignored():
 def test_wrong_inputs_are_named(call, words):
     with pytest.raises(ArgumentError, match=words):
         call()
+
+
+def test_mask_targets_are_cut_out_of_the_matched_masks():
+    rois = mx.nd.array([[[2.3, 4.3, 2.2, 3.3], [3.5, 5.5, 0.9, 2.4]]])
+    masks = mx.nd.arange(0, 4 * 32 * 32).reshape((1, 4, 32, 32))
+    targets, classes = mx.nd.contrib.mrcnn_mask_target(
+        rois, masks, mx.nd.array([[2, 0]]), mx.nd.array([[2, 1]]), num_rois=2, num_classes=4, mask_size=(3, 3)
+    )
+    # GluonCV's generator gives these
+    first = [[2193.4, 2193.7332, 2194.0667], [2204.0667, 2204.4, 2204.7334], [2214.7334, 2215.0667, 2215.4]]
+    second = [[185, 185.33334, 185.66667], [195.66667, 196.00002, 196.33334], [206.33333, 206.66666, 207]]
+    expected = np.repeat(np.array([[first, second]])[:, :, None], 4, axis=2)
+    np.testing.assert_allclose(targets.asnumpy(), expected, rtol=1e-5)
+    np.testing.assert_array_equal(classes.asnumpy()[0, :, :, 0, 0], [[0, 0, 1, 0], [0, 1, 0, 0]])
