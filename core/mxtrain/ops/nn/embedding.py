@@ -17,6 +17,7 @@ def _rows(data, input_dim):
 
 @operator(
     "Embedding",
+    "_contrib_SparseEmbedding",
     cases=[
         Case(data=np.array([[0.0, 2.0], [1.0, 0.0]]), weight=(3, 4), input_dim=3, output_dim=4),
         Case(data=np.array([-1.0, 7.0, 1.7]), weight=(3, 2), input_dim=3, output_dim=2),
