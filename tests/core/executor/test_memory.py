@@ -1,5 +1,8 @@
 """Memory plans: how much is shared, what must not be."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -147,3 +150,18 @@ class TestPlanner:
         plan, names = self.plan(mx.sym.elemwise_add(b, view, name="sum"))
         assert plan.root(names["view"]) == names["a"]
         assert plan.slot_of[names["a"]] != plan.slot_of[names["b"]]
+
+
+def test_an_executor_goes_with_its_last_reference():
+    gc.collect()
+    gc.disable()
+    try:
+        executor = mx.sym.FullyConnected(X, num_hidden=2, name="fc").simple_bind(mx.cpu(), x=(4, 3))
+        executor.forward(is_train=True)
+        executor.backward(nd.ones((4, 2)))
+        output, seen = executor.outputs[0], weakref.ref(executor)
+        del executor
+        assert seen() is None
+        assert output.shape == (4, 2)
+    finally:
+        gc.enable()

@@ -172,7 +172,7 @@ def _batch_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], transpose_a: bool, 
 
 def infer_batch_dot(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
     """The shape rule of a product of two stacks of matrices."""
-    if ins[0] is None or ins[1] is None:
+    if ins[0] is None or ins[1] is None or -1 in (*ins[0][-2:], *ins[1][-2:]):
         return ins, outs
     return ins, [shapes.unify(_batch_shape(*ins, p.transpose_a, p.transpose_b), outs[0])]
 
