@@ -31,7 +31,7 @@ def forward(example: support.Example, ctx: Context) -> list[np.ndarray]:
     inputs = inputs_on(example, ctx)
     with ctx, autograd.train_mode():
         outputs = support.as_list(invoke(example.op, inputs, example.params))
-    changed = [x for name, x in zip(example.names, inputs, strict=True) if name in example.op.mutates]
+    changed = [x for name, x in zip(example.names, inputs, strict=True) if name in example.op.changed(example.params)]
     return _values([*outputs, *changed], ctx)
 
 

@@ -35,7 +35,8 @@ operators without one. A fused backward kernel is one more operator.
 Other names a class may define (p holds all parameters as attributes):
 `infer_shape`, `infer_type` (rules of `shapes` and `types`; the type rule defaults to `types.same`), `inputs(p)`,
 `aux` (names of the inputs that are auxiliary states, last, or a function of p), `mutates` (names of inputs that forward
-writes), `outputs` (names, or a function of p), `visible` (how many of the outputs a user sees, or a function of p),
+writes, or a function of p), `outputs` (names, or a function of p), `visible` (how many of the outputs a user sees, or
+a function of p),
 `inplace` (indices of inputs whose buffer output 0 may take over), `view` (the output is the input's memory in another
 shape), `ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`,
 `listed_outputs` (names of the outputs in symbols and their JSON, or a function of p, where MXNet has others or hides
@@ -122,7 +123,7 @@ class Operator:
     aliases: tuple[str, ...] = ()
     variadic: bool = False
     accepts_extra: bool = False
-    mutates: tuple[str, ...] = ()
+    mutates: tuple[str, ...] | Callable[[Params], Sequence[str]] = ()
     count: str = "num_args"
     inplace: tuple[int, ...] = ()
     view: bool = False
@@ -178,6 +179,10 @@ class Operator:
     def all_inputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the inputs in use, auxiliary states last."""
         return (*self.inputs(params), *self.aux(params))
+
+    def changed(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the inputs that forward writes."""
+        return tuple(self.mutates(Params(**params)) if callable(self.mutates) else self.mutates)
 
     def outputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of all outputs."""
@@ -310,7 +315,7 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         runtime=frozenset(p.name for p in keywords) & RUNTIME_ARGUMENTS,
         variadic=variadic,
         accepts_extra=any(p.kind is p.VAR_KEYWORD for p in signature),
-        mutates=parts.get("mutates", ()),
+        mutates=_unwrap(parts.get("mutates", ())),
         count=count,
         inplace=parts.get("inplace", ()),
         view=parts.get("view", False),

@@ -101,13 +101,13 @@ def _lamb_phase1(
 
 
 def _lamb_phase2(xp, weight, g, r1, r2, *, lr: float, lower_bound: float = -1.0, upper_bound: float = -1.0, out=None):
-    step = lr * _trust(xp, r1, r2, lower_bound, upper_bound)
+    step = lr * trust_ratio(xp, r1, r2, lower_bound, upper_bound)
     weight = target_of(weight, out, g)
     weight -= g * step.astype(weight.dtype)
     return weight
 
 
-def _trust(xp, r1, r2, lower_bound, upper_bound):
+def trust_ratio(xp, r1, r2, lower_bound, upper_bound):
     """r1 / r2 with r1, the weight's norm, kept within the bounds; 1 where one of them is 0."""
     for norm in (r1, r2):
         if norm.size != 1:
