@@ -103,5 +103,5 @@ class WorkerEnd:
         queue.clear()
         return found
 
-    def close(self) -> None:
+    def close(self, deliver: bool = True) -> None:
         pass

@@ -26,8 +26,8 @@ class Channel(Protocol):
     def receive(self, timeout: float) -> list[Incoming]:
         """What has come; waits for at most `timeout` seconds where nothing has."""
 
-    def close(self) -> None:
-        """Give everything back; what was sent is delivered first, within a few seconds."""
+    def close(self, deliver: bool = True) -> None:
+        """Give everything back. deliver: what was sent goes out first, within a few seconds."""
 
 
 class SharedFiles(Protocol):

@@ -111,12 +111,14 @@ class Conversation:
         timeout = self.wait_timeout if timeout is None else timeout
         start = time.monotonic()
         told = False
+        poll = 0.0  # at first only what is there: where the job has failed, each of many waits must end at once
         while True:
-            for incoming in self.channel.receive(_POLL):
+            for incoming in self.channel.receive(poll):
                 self._take(incoming)
             if done():
                 return
             self.check()
+            poll = _POLL
             waited = time.monotonic() - start
             if waited > timeout:
                 raise MXNetError(f"Worker {self.rank} waited {waited:.0f} s (MXTRAIN_KVSTORE_TIMEOUT) for {what()}.")

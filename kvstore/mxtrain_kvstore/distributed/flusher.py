@@ -23,7 +23,8 @@ class Flusher:
         self._thread.start()
 
     def _run(self) -> None:
-        while self._wake.wait() and not self._stopping:
+        while not self._stopping:
+            self._wake.wait()
             time.sleep(DELAY)
             self._wake.clear()
             if not self._client.flush_unless_busy():

@@ -69,7 +69,7 @@ class WorkerNode:
         try:
             client.greet(m.Hello(m.PROTOCOL, settings.job, self.name, self.rank), settings.connect_timeout)
         except BaseException:
-            channel.close()
+            channel.close(deliver=False)
             self.scheduler.close()
             raise
         return client
@@ -106,7 +106,8 @@ class WorkerNode:
             else:
                 self._say_goodbye()
         finally:
-            self.client.channel.close()
+            # after a failure nobody may be there to take what was sent
+            self.client.channel.close(deliver=self.scheduler.failure is None and error is None)
             if self.shared is not None:
                 self.shared.close()
 

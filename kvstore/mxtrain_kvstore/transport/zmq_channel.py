@@ -64,6 +64,6 @@ class ZmqChannel:
         payload = np.frombuffer(frames[1].buffer, np.uint8) if len(frames) > 1 else None
         return Incoming(self._number[socket], decode(frames[0].buffer), payload)
 
-    def close(self) -> None:
+    def close(self, deliver: bool = True) -> None:
         """Deliver what was sent, within the time for closing, and give the sockets back."""
-        self.context.destroy(linger=int(self._close_timeout * 1000))
+        self.context.destroy(linger=int(self._close_timeout * 1000) if deliver else 0)
