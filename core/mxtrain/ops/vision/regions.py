@@ -34,16 +34,38 @@ def _blocks(images: np.ndarray, per_region: int) -> Iterator[tuple[int, np.ndarr
             yield int(image), regions[start : start + step]
 
 
+def _windows(xp: Any, weights: Array) -> tuple[Array, int]:
+    """The first place that counts for any cell of each region, (R,), and how many places the largest region spans."""
+    size = weights.shape[2]
+    counts = (weights != 0).any(axis=1)
+    first = counts.argmax(axis=1)
+    span = int(xp.where(counts.any(axis=1), size - counts[:, ::-1].argmax(axis=1) - first, 1).max())
+    return xp.minimum(first, size - span), span
+
+
+def _cut(xp: Any, weights: Array, first: Array, span: int) -> Array:
+    """The weights of each region's window: (R, cells, span)."""
+    return xp.take_along_axis(weights, (first[:, None] + xp.arange(span))[:, None, :], axis=2)
+
+
 def pool_regions(xp: Any, data: Array, images: np.ndarray, rows: Array, columns: Array) -> Array:
     """The sums, (R, C, h, w), over data (N, C, H, W)."""
-    channels, height, width = data.shape[1:]
+    channels = data.shape[1]
     across, down = columns.shape[1], rows.shape[1]
     result = xp.zeros((len(images), channels, down, across), data.dtype)
-    for image, regions in _blocks(images, channels * height * across):
-        # channels last, so that both products give what the next step reads
-        by_width = data[image].transpose(2, 1, 0).reshape(width, -1)
-        by_column = (columns[regions].reshape(-1, width) @ by_width).reshape(-1, across, height, channels)
-        result[regions] = xp.matmul(rows[regions][:, None], by_column).transpose(0, 3, 2, 1)
+    if not len(images):
+        return result
+    # only the windows that the regions lie in, channels last
+    (top, tall), (left, wide) = _windows(xp, rows), _windows(xp, columns)
+    rows, columns = _cut(xp, rows, top, tall), _cut(xp, columns, left, wide)
+    table, last = None, None
+    for image, regions in _blocks(images, channels * tall * wide):
+        if image != last:
+            table, last = xp.ascontiguousarray(data[image].transpose(1, 2, 0)), image
+        y, x = top[regions][:, None] + xp.arange(tall), left[regions][:, None] + xp.arange(wide)
+        by_column = xp.matmul(columns[regions][:, None], table[y[:, :, None], x[:, None, :]])
+        cells = xp.matmul(rows[regions], by_column.reshape(len(regions), tall, across * channels))
+        result[regions] = cells.reshape(len(regions), down, across, channels).transpose(0, 3, 1, 2)
     return result
 
 
