@@ -8,6 +8,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context, cpu
+from mxtrain.device.float_errors import ignoring_float_errors
 from mxtrain.executor.common_expressions import eliminate_common_expressions
 from mxtrain.executor.compilation import Target, compile_graph
 from mxtrain.executor.memory import key_of
@@ -145,7 +146,7 @@ class Executor:
             )
         return listed
 
-    @np.errstate(all="ignore")  # infinities and NaN are results like others
+    @ignoring_float_errors  # infinities and NaN are results like others
     def _run(self, steps: StepList) -> None:
         run = steps.run if self._monitor is None else partial(self._run_watched, steps)
         if self._ctx.device_typeid == 2:

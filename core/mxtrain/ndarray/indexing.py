@@ -12,6 +12,7 @@ import numpy as np
 from mxtrain.base import ArgumentError, IndexRangeError, MXNetError
 from mxtrain.context import Context
 from mxtrain.device import to_numpy
+from mxtrain.device.float_errors import ignoring_float_errors
 from mxtrain.ndarray import recording
 from mxtrain.ndarray.array_type import NDArray, on_device, transfer, wrap
 from mxtrain.ndarray.creation import as_numbers
@@ -77,7 +78,7 @@ def _recorded_assignment(self: NDArray, key: Any, value: NDArray) -> None:
     functions._copy(value.astype(self.dtype, copy=False), out=self)
 
 
-@np.errstate(all="ignore")  # numbers that the element type cannot hold are converted as C does
+@ignoring_float_errors  # numbers that the element type cannot hold are converted as C does
 def _assign(data: Any, key: Any, values: Any) -> None:
     if getattr(values, "ndim", 0):
         values = _without_leading_ones(values, np.ndim(data[key]))

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context, current_context
+from mxtrain.device.float_errors import ignoring_float_errors
 from mxtrain.ndarray import recording
 from mxtrain.ndarray.array_type import NDArray, contiguous_copy, wrap
 from mxtrain.ops.operator import Operator
@@ -34,7 +33,7 @@ def invoke(op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out:
     return _finish(op, inputs, params, ctx, results, state)
 
 
-@np.errstate(all="ignore")  # infinities and NaN are results like others
+@ignoring_float_errors  # infinities and NaN are results like others
 def _run(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, out: Any = None) -> tuple[Any, Any]:
     """The raw result of forward, and the state object where the operator has one. out: for operators that take one."""
     forward = op.choose_forward(arrays, params) if op.kernels else op.forward
