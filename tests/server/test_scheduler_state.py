@@ -150,6 +150,7 @@ def test_silence_ends_the_job() -> None:
         actions = state.tick(second)
     assert texts(actions, "abort")[0].startswith("worker 0 (host h, pid 7) is dead: nothing was heard of it for 5 s")
     assert state.members.by_node["a"].state == pb.NODE_STATE_DEAD
+    assert Close("a") in actions
 
 
 def test_a_failure_is_passed_on() -> None:

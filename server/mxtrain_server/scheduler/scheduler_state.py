@@ -250,6 +250,7 @@ class SchedulerState:
     def _lose(self, member: Member, what: str, now: float) -> None:
         """A node is lost, and with it the job."""
         member.state = pb.NODE_STATE_DEAD
+        self._actions.append(Close(member.node))  # one that only hangs would keep its stream open
         advice = "Start the job again; --resume or load_checkpoint takes up its last checkpoint."
         self._abort(f"{member.name} {what}. {advice}", now)
 
