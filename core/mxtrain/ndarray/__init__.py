@@ -8,6 +8,7 @@ from mxtrain.ndarray.assembly import (
     histogram,
     moveaxis,
     onehot_encode,
+    reset_arrays,
     split_v2,
 )
 from mxtrain.ndarray.assembly import to_dlpack as to_dlpack_for_read
@@ -90,6 +91,7 @@ __all__ = [
     "ones",
     "power",
     "random",
+    "reset_arrays",
     "save",
     "split_v2",
     "subtract",

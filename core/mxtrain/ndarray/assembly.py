@@ -67,6 +67,15 @@ def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
     return filled
 
 
+def reset_arrays(*data: NDArray, num_arrays: int | None = None) -> list[NDArray]:
+    """Set arrays to 0 in place. num_arrays: how many, by default those given. Returns no arrays, as in MXNet."""
+    if not data or num_arrays not in (None, len(data)):
+        raise ArgumentError(f"Expected: arrays, num_arrays of them. Received: {len(data)}, num_arrays={num_arrays}.")
+    for one in data:
+        one[:] = 0
+    return []
+
+
 def histogram(a: NDArray, bins: Any = 10, range: tuple[float, float] | None = None) -> list[NDArray]:
     """How many elements fall into each bin, and the bins' edges.
 
