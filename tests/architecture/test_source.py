@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import statistics
 import subprocess
 
@@ -24,11 +25,18 @@ BINARY_SUFFIXES = {".png", ".npz", ".npy", ".params", ".gz", ".rec", ".idx", ".j
 
 def tracked_files() -> list[str]:
     """The files of the repository; of an unpacked archive every file outside hidden and cache directories."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if listed.returncode == 0:
+    listed = _git_files()
+    if listed is not None and listed.returncode == 0:
         return [name for name in listed.stdout.split("\0") if name and (REPOSITORY / name).is_file()]
     names = [str(path.relative_to(REPOSITORY)) for path in REPOSITORY.rglob("*") if path.is_file()]
     return [name for name in names if not re.search(r"(^|/)(\.[^/]+|__pycache__)/", name)]
+
+
+def _git_files() -> "subprocess.CompletedProcess[str] | None":
+    """What git lists; None on a machine without git."""
+    if shutil.which("git") is None:
+        return None
+    return subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
 def test_nothing_is_executed_from_text_or_unpickled() -> None:
