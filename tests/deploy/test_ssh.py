@@ -113,6 +113,26 @@ def test_copying_needs_rsync(mark: str, hosts: str, tmp_path: Path) -> None:
     assert "--sync-dst-dir needs rsync" in done.stderr
 
 
+@pytest.mark.e2e
+def test_servers_run_on_the_hosts_too(mark: str, ssh_log: Path, tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1\nlocalhost\n")
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import mxtrain as mx\n"
+        "kv = mx.kv.create('dist_sync')\n"
+        "out = mx.nd.zeros(2)\n"
+        "kv.init('w', out)\n"
+        "kv.push('w', mx.nd.ones(2) * (kv.rank + 1))\n"
+        "kv.pull('w', out=out)\n"
+        "print(out.asnumpy())\n"
+    )
+    words = ("launch", "-n", "2", "-s", "2", "--launcher", "ssh", "-H", str(tmp_path / "hosts"), str(script))
+    done = run_python("-m", "mxtrain_deploy", *words, mark=mark)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.splitlines()) == ["[worker 0] [3. 3.]", "[worker 1] [3. 3.]"]
+    assert len(ssh_log.read_text().splitlines()) == 4
+
+
 @pytest.fixture
 def ssh_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A real ssh server on a high loopback port that knows one key; gives a host file that names it."""
