@@ -64,9 +64,16 @@ def full(shape: Any, val: float, ctx: Context | None = None, dtype: Any = None, 
 
 
 def zeros(
-    shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None, **kwargs: Any
+    shape: Any,
+    ctx: Context | None = None,
+    dtype: Any = None,
+    stype: str | None = None,
+    out: NDArray | None = None,
+    **kwargs: Any,
 ) -> NDArray:
-    """A new array of zeros; float32 by default."""
+    """A new array of zeros; float32 by default. out: an array to fill instead."""
+    if out is not None:
+        return full(shape, 0, out=out)
     ctx = ctx or current_context()
     if ctx.device_typeid == 2:
         with ctx.backend.active():
@@ -74,9 +81,11 @@ def zeros(
     return wrap(np.zeros(as_shape(shape), as_dtype(dtype)), ctx)
 
 
-def ones(shape: Any, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:
-    """A new array of ones; float32 by default."""
-    return full(shape, 1, ctx, dtype)
+def ones(
+    shape: Any, ctx: Context | None = None, dtype: Any = None, out: NDArray | None = None, **kwargs: Any
+) -> NDArray:
+    """A new array of ones; float32 by default. out: an array to fill instead."""
+    return full(shape, 1, ctx, dtype, out)
 
 
 def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
@@ -102,7 +111,11 @@ def arange(
         start, stop = 0, start
     if step == 0:
         raise ArgumentError(f"Expected: a step other than 0. Received: start={start}, stop={stop}, step={step}.")
-    return array(np.repeat(np.arange(start, stop, step), repeat), ctx, dtype or np.float32)
+    dtype = as_dtype(dtype)
+    numbers = np.arange(start, stop, step)
+    if dtype.kind in "iu":  # integers all along, as in C
+        numbers = int(start) + int(step) * np.arange(len(numbers))
+    return array(np.repeat(numbers, repeat), ctx, dtype)
 
 
 def linspace(
@@ -124,6 +137,15 @@ def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:
     if not ndarray.flags.c_contiguous:
         raise ArgumentTypeError("Expected: a C-contiguous array for zero_copy. Received: a strided one.")
     as_dtype(ndarray.dtype)
-    shared = ndarray.view()
+    shared = np.asarray(_Writable(ndarray)) if ndarray.size else ndarray.copy()
     ndarray.flags.writeable = False  # as in MXNet: from now on only the NDArray writes
     return wrap(shared, Context("cpu", 0))
+
+
+class _Writable:
+    """Shows NumPy the memory of an array as writable, whether or not another NDArray has taken the array over."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array  # keeps the memory alive
+        facts = array.__array_interface__
+        self.__array_interface__ = {**facts, "data": (facts["data"][0], False)}

@@ -49,7 +49,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.base import ArgumentError, ArgumentTypeError, IndexRangeError, MXNetError
 from mxtrain.ops import types as type_rules
 from mxtrain.ops.parameters import Parameter, Params, parse_params, read_parameter
 from mxtrain.ops.registry import register
@@ -238,7 +238,11 @@ class Operator:
             reason = self._conclude(arrays, params) or f"{type(error).__name__}: {reason}"
         elif reason.startswith("Operator "):
             return error
-        kind = type(error) if isinstance(error, (ArgumentError, ArgumentTypeError)) else _error_kind(error)
+        kind = (
+            type(error)
+            if isinstance(error, (ArgumentError, ArgumentTypeError, IndexRangeError))
+            else _error_kind(error)
+        )
         return kind(f"{where}: {reason} Inputs: {received or 'none'}.")
 
     def _names_for(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> Sequence[str]:

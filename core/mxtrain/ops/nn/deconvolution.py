@@ -17,7 +17,8 @@ def _geometry(sizes, p):
     """The windows that slide over the output, and the output's spatial sizes, for data of these sizes (-1: unknown)."""
     windows = read_windows(p.kernel, p.stride, p.dilate, p.pad)
     ndim = len(p.kernel)
-    adj = p.adj or (0,) * ndim
+    is_cut = any(p.target_shape)
+    adj = (0,) * ndim if is_cut or not p.adj else p.adj
     if len(adj) != ndim or any(not 0 <= a < s for a, s in zip(adj, windows.stride, strict=True)):
         raise ArgumentError(f"Expected: adj of {ndim} sizes from 0 below stride={windows.stride}. Received: adj={adj}.")
     if p.target_shape and len(p.target_shape) != ndim:
@@ -26,7 +27,7 @@ def _geometry(sizes, p):
         -1 if size == -1 else s * (size - 1) + e
         for size, s, e in zip(sizes, windows.stride, windows.extent, strict=True)
     )
-    if not p.target_shape or not any(p.target_shape):
+    if not is_cut:
         rows = zip(full, windows.pad, adj, strict=True)
         return windows, tuple(-1 if total == -1 else total - 2 * pad + a for total, pad, a in rows)
     return _cut_to_target(windows, full, p.target_shape), p.target_shape

@@ -45,7 +45,7 @@ class OneHot:
         result[...] = off_value
         positions = indices.astype(np.int64).reshape(-1)
         rows = xp.nonzero((positions >= 0) & (positions < depth))[0]
-        result.reshape(-1, depth)[rows, positions[rows]] = on_value
+        result.reshape(positions.size, depth)[rows, positions[rows]] = on_value
         return result
 
 

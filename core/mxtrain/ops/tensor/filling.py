@@ -116,6 +116,8 @@ class Arange:
     ):
         count = _arange_count(start, stop, step, repeat) // repeat
         first = 0.0 if stop is None else start
+        if dtype.kind in "iu":  # integers all along, as in C
+            first, step = int(first), int(step)
         numbers = (first + step * xp.arange(count)).astype(dtype)
         return xp.repeat(numbers, repeat) if repeat > 1 else numbers
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError
+from mxtrain.base import ArgumentError, IndexRangeError
 from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.positions import zeroed
 from mxtrain.ops.operator import Case, operator
@@ -25,7 +25,7 @@ def _nd_key(xp: Any, indices: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     rows = indices.astype(np.int64)
     for row, size in zip(rows, shape, strict=False):
         if row.size and not (-size <= int(row.min()) and int(row.max()) < size):
-            raise ArgumentError(
+            raise IndexRangeError(
                 f"Expected: indices in [{-size}, {size}). Received: {int(row.min())}..{int(row.max())}."
             )
     return tuple(rows)
