@@ -46,8 +46,6 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
     else:
         dtype = as_dtype(dtype)
         values = as_numbers(source_array)
-    if values.ndim == 0:
-        values = values.reshape(1)
     return wrap(ctx.backend.upload(values.astype(dtype, copy=False)), ctx)
 
 

@@ -58,6 +58,8 @@ def set_item(self: NDArray, key: Any, value: Any) -> None:
         _recorded_assignment(self, key, value)
         return
     values = _native_value(value, self._ctx)
+    if self._data.ndim == 0 and isinstance(key, slice) and key == slice(None):
+        key = ()  # a[:] = x means everything, also where there is no axis
     try:
         _assign(self._data, key if _is_basic(key) else _native_key(key, self._ctx), values)
     except (IndexError, TypeError) as error:

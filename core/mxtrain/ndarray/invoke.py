@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context, current_context
 from mxtrain.device.float_errors import ignoring_float_errors
@@ -97,6 +99,8 @@ def _finish(
 
 def _own(op: Operator, result: Any, ctx: Context) -> NDArray:
     """A result as an NDArray that owns contiguous memory."""
+    if isinstance(result, np.generic):  # what NumPy makes of arrays without axes
+        result = np.asarray(result)
     if op.view or not result.flags.c_contiguous:
         return wrap(contiguous_copy(result, ctx), ctx)
     return wrap(result, ctx)
