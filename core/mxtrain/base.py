@@ -1,5 +1,7 @@
 """Errors and the few types that every layer shares."""
 
+import os
+import platform
 from typing import Any
 
 import numpy as np
@@ -60,3 +62,15 @@ def py_str(value: bytes | str) -> str:
 def _as_list(value: Any) -> list[Any]:
     """A list or tuple as a list; anything else as a list of one."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def data_dir_default() -> str:
+    """Where downloaded data lies unless MXNET_HOME says otherwise."""
+    if platform.system() == "Windows":
+        return os.path.join(os.environ.get("APPDATA", ""), "mxnet")
+    return os.path.join(os.path.expanduser("~"), ".mxnet")
+
+
+def data_dir() -> str:
+    """Where downloaded data lies: the environment variable MXNET_HOME, else `data_dir_default()`."""
+    return os.environ.get("MXNET_HOME", data_dir_default())
