@@ -75,13 +75,13 @@ class Allocator:
         found = {name: array for name in specs if (array := self._shared_argument(name, specs[name])) is not None}
         grads: dict[str, NDArray | None] = dict.fromkeys(specs)
         if self._shared is not None:
-            grads.update({name: self._shared.grad_dict.get(name) for name in found})
+            grads.update({name: self._shared.grad_dict.get(name) for name in found if reqs[name] != "null"})
         parameters = {
             name: spec
             for name, spec in specs.items()
             if name not in found and name not in inputs and reqs[name] != "null"
         }
-        arenas = self._allocate_parameters(parameters, found, grads)
+        arenas = self._allocate_parameters(parameters, found, grads) + self._shared_arenas(found, grads)
         for name, spec in specs.items():
             if name not in found:
                 found[name] = self._pooled(name, spec)
@@ -113,6 +113,17 @@ class Allocator:
         if array.shape != spec.shape:
             raise ArgumentError(f"{name}: expected the shared shape {array.shape}. Received: {spec.shape}.")
         return array
+
+    def _shared_arenas(self, arrays: Mapping[str, NDArray], grads: Mapping[str, NDArray | None]) -> list[Arena]:
+        """The arenas of the other executor all of whose arrays are used again."""
+        if self._shared is None:
+            return []
+        theirs = self._shared.arg_dict, self._shared.grad_dict
+        return [
+            arena
+            for arena in self._shared.arenas
+            if all(arrays.get(n) is theirs[0][n] and grads.get(n) is theirs[1][n] for n in arena.names)
+        ]
 
     def _pooled(self, name: str, spec: Spec) -> NDArray:
         """An array from the pool where it is large enough, else a new one, which goes there."""

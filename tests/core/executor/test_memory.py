@@ -89,6 +89,12 @@ def test_executors_over_the_same_parameters():
     first.arg_dict["fc_bias"][:] = 5
     assert (second.forward(is_train=True)[0].asnumpy() == 5).all()
     assert second.grad_dict["fc_weight"] is first.grad_dict["fc_weight"]
+    assert second.arenas == first.arenas != []
+    looking = net.simple_bind(
+        mx.cpu(), grad_req="null", x=(2, 3), shared_exec=first, shared_arg_names=["fc_weight", "fc_bias"]
+    )
+    assert looking.grad_arrays == [None] * 3
+    assert looking.arenas == []
     with pytest.raises(mx.MXNetError, match="fc_weight: expected the shared shape"):
         net.simple_bind(mx.cpu(), x=(2, 7), shared_exec=first, shared_arg_names=["fc_weight"])
 
