@@ -42,6 +42,12 @@ def test_a_store_is_taken_as_it_is() -> None:
     assert not create_kvstore(KVStoreBase.kv_registry["teststore"](), 1, SMALL)[1]
 
 
+@pytest.mark.parametrize("num_device", [1, 2])
+def test_unknown_name(num_device: int) -> None:
+    with pytest.raises(mx.MXNetError, match="'remote'"):
+        create_kvstore("remote", num_device, {})
+
+
 def test_wrong_type() -> None:
     with pytest.raises(TypeError, match="kvstore must be KVStore, str or None"):
         create_kvstore(3, 1, SMALL)

@@ -16,7 +16,8 @@ def create_kvstore(kvstore: Any, num_device: int, arg_params: Mapping[str, NDArr
     """(store, whether the optimizer runs in it) for a type name, a store, or None (as the first of the pair, too).
 
     One device on one machine needs no store. MXNET_UPDATE_ON_KVSTORE=0 keeps the optimizer in the worker.
-    Raises ArgumentTypeError for anything else. Source: mxnet.model._create_kvstore of MXNet 1.9.1.
+    Raises ArgumentError for an unknown name (on one device, too), ArgumentTypeError for anything else.
+    Source: mxnet.model._create_kvstore of MXNet 1.9.1.
     """
     update_on_kvstore = os.environ.get("MXNET_UPDATE_ON_KVSTORE", "1") != "0"
     if kvstore is None:
@@ -25,11 +26,11 @@ def create_kvstore(kvstore: Any, num_device: int, arg_params: Mapping[str, NDArr
         return kvstore, update_on_kvstore and kvstore.is_capable("optimizer")
     if not isinstance(kvstore, str):
         raise ArgumentTypeError(f"kvstore must be KVStore, str or None. Received: {type(kvstore).__name__}.")
+    store = create(kvstore)  # first: one device needs no store, but an unknown name is a mistake all the same
     if num_device == 1 and "dist" not in kvstore:
         return None, False
     if kvstore == "local" and _largest(arg_params) > BIG_ARRAY_SIZE:
         update_on_kvstore = False
-    store = create(kvstore)
     return store, update_on_kvstore and store.is_capable("optimizer")
 
 
