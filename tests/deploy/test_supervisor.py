@@ -154,6 +154,16 @@ def test_a_signal_to_the_launcher_ends_everything(mark: str, signum: signal.Sign
     assert end(launcher, timeout=5)[0] == 128 + signum
 
 
+def test_an_interrupt_reaches_workers_of_a_launcher_in_the_background(mark: str) -> None:
+    """The shell of a script lets its background processes ignore SIGINT."""
+    code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    ignore = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.executable, sys.argv[1:])"
+    )
+    words = (sys.executable, *LAUNCH, "-n", "1", sys.executable, "-c", code)
+    assert run_python("-c", ignore, *words, mark=mark).stdout == "[worker 0] True\n"
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_deaf_processes_have_ended_within_five_seconds(mark: str, deaf: str, signum: signal.Signals) -> None:
