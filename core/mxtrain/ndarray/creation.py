@@ -129,11 +129,14 @@ def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any =
 
 
 def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:
-    """An NDArray with a NumPy array's values; shares its memory where zero_copy (C-contiguous only)."""
+    """An NDArray with a NumPy array's values; shares its memory where zero_copy.
+
+    Raises ArgumentError for an array that is not C-contiguous, unless it is copied.
+    """
     if not zero_copy:
         return array(ndarray, dtype=ndarray.dtype)
     if not ndarray.flags.c_contiguous:
-        raise ArgumentTypeError("Expected: a C-contiguous array for zero_copy. Received: a strided one.")
+        raise ArgumentError("Expected: a C-contiguous array for zero_copy. Received: a strided one.")
     as_dtype(ndarray.dtype)
     shared = np.asarray(_Writable(ndarray)) if ndarray.size else ndarray.copy()
     ndarray.flags.writeable = False  # as in MXNet: from now on only the NDArray writes

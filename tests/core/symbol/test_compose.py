@@ -178,3 +178,9 @@ def test_splitting():
     assert [part.shape for part in parts] == [(1, 2), (3, 2), (2, 2)]
     np.testing.assert_array_equal(parts[1].asnumpy(), values[1:4])
     assert [part.shape for part in mx.sym.split_v2(x, 3, axis=0).eval(x=mx.nd.array(values))] == [(2, 2)] * 3
+
+
+def test_a_range_whose_length_follows_from_its_use():
+    numbers = mx.sym.arange(2, step=3, repeat=2, infer_range=True) + mx.sym.var("x")
+    assert numbers.infer_shape(x=(5,))[1] == [(5,)]
+    np.testing.assert_array_equal(numbers.eval(x=mx.nd.zeros(5))[0].asnumpy(), [2, 2, 5, 5, 8])

@@ -152,7 +152,7 @@ for _name, _meaning, _compute, _gradient in (
     ("abs", "the absolute value", _ufunc("abs"), lambda F, gy, y, data: gy * F.sign(data)),
     ("sign", "-1, 0 or 1, the sign; 0 for NaN", _sign, ZERO_GRADIENT),
     ("square", "data * data", _ufunc("square"), lambda F, gy, y, data: gy * data * 2),
-    ("relu", "the larger of data and 0", activations.relu, lambda F, gy, y, data: gy * F.sign(y)),
+    ("relu", "the larger of data and 0", activations.relu, lambda F, gy, y, data: gy * (y > 0)),
     ("logical_not", "1 where data is 0, else 0", _logical_not, ZERO_GRADIENT),
 ):
     _declare(_name, meaning=_meaning, compute=_compute, gradient=_gradient, low=0.1, keeps_integers=True)

@@ -91,17 +91,26 @@ def _arange_count(start: float, stop: float | None, step: float, repeat: int) ->
     return math.ceil(steps) * repeat
 
 
+def _inferred_count(out: Any) -> int:
+    if out is None:
+        raise ArgumentError("Expected: a length that follows from how the output is used. Received: infer_range=True.")
+    return int(out.size)
+
+
 @operator("_arange", cases=[Case(start=0, stop=5), Case(start=1, stop=6, step=2, repeat=2, dtype="int32")])
 class Arange:
     """The numbers from start (inclusive) to stop (exclusive), each `repeat` times; from 0 to start without stop.
 
-    infer_range: accepted and without effect. Output: (n,), dtype `dtype`.
+    infer_range: the numbers run from start on, and what the output is used with tells how many there are; only in
+    symbols. Output: (n,), dtype `dtype`.
     """
 
     infer_type = types.from_parameter
     gradient = ZERO_GRADIENT
 
     def infer_shape(ins, outs, p):
+        if p.infer_range:
+            return ins, outs
         return ins, [shapes.unify((_arange_count(p.start, p.stop, p.step, p.repeat),), outs[0])]
 
     def forward(
@@ -113,13 +122,17 @@ class Arange:
         repeat: int = 1,
         infer_range: bool = False,
         dtype: DType = np.dtype(np.float32),
+        out=None,
     ):
-        count = _arange_count(start, stop, step, repeat) // repeat
-        first = 0.0 if stop is None else start
+        first = start if infer_range or stop is not None else 0.0
         if dtype.kind in "iu":  # integers all along, as in C
             first, step = int(first), int(step)
-        numbers = (first + step * xp.arange(count)).astype(dtype)
-        return xp.repeat(numbers, repeat) if repeat > 1 else numbers
+        count = _inferred_count(out) if infer_range else _arange_count(start, stop, step, repeat)
+        numbers = xp.repeat((first + step * xp.arange(-(-count // repeat))).astype(dtype), repeat)[:count]
+        if out is None:
+            return numbers
+        out[...] = numbers
+        return out
 
 
 @operator("_linspace", cases=[Case(start=0, stop=1, num=5), Case(start=0, stop=1, num=4, endpoint=False)])

@@ -6,7 +6,7 @@ from mxtrain.ops.operator import Case, operator
 
 
 def _require(fits: bool, shape: tuple[int, ...], block: int) -> None:
-    if not fits:
+    if not fits or 0 in shape:
         raise ArgumentError(f"Expected: (N, C, H, W) that blocks of {block} x {block} divide. Received: {shape}.")
 
 
