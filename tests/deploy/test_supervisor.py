@@ -63,7 +63,9 @@ import os
 rank = os.environ["DMLC_WORKER_ID"]
 for number in range(500):
     for piece in (rank * 40, f" {number} ", rank * 4000 + "\\n"):
-        os.write(1, piece.encode())
+        rest = piece.encode()
+        while rest:  # one write to a pipe may take only a part
+            rest = rest[os.write(1, rest) :]
 """
     done = run_python(*LAUNCH, "-n", "4", sys.executable, "-c", code, mark=mark)
     lines = Counter(
