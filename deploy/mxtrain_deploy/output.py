@@ -97,7 +97,9 @@ class Screen:
         if self.closed:
             return
         try:
-            sink.write(text)
+            rest = memoryview(text)
+            while rest:  # an unbuffered stream may take only a part
+                rest = rest[sink.write(rest) :]
             sink.flush()
         except BrokenPipeError:
             self.closed = True
