@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mxtrain.base import MXNetError
-from mxtrain.ndarray.array_type import NDArray, wrap
+from mxtrain.ndarray.array_type import NDArray
+from mxtrain.ndarray.sparse_array import NotDenseError, value_of, wrap_value
 
 
 class Variable:
@@ -32,8 +33,8 @@ class Variable:
 class Call:
     """One recorded call of an operator.
 
-    Outputs are kept as backend arrays, not as NDArrays, which point back here: reference cycles would delay the release
-    of memory until the garbage collector runs.
+    Outputs are kept as backend arrays or containers, not as NDArrays, which point back here: reference cycles would
+    delay the release of memory until the garbage collector runs.
     """
 
     __slots__ = ("ctx", "entries", "inputs", "is_train", "op", "order", "outputs", "params", "state")
@@ -52,7 +53,11 @@ class Call:
         self.params = params
         self.inputs: tuple[NDArray, ...] | None = tuple(inputs)
         self.entries: tuple[Any, ...] = tuple([array._entry for array in inputs])
-        self.outputs: tuple[Any, ...] | None = tuple([array._data for array in outputs])
+        self.outputs: tuple[Any, ...] | None
+        try:
+            self.outputs = tuple([array._data for array in outputs])
+        except NotDenseError:
+            self.outputs = tuple([value_of(array) for array in outputs])
         self.ctx = outputs[0]._ctx
         self.is_train = is_train
         self.state = state
@@ -68,8 +73,8 @@ class Call:
         return self.inputs, self.outputs
 
     def output(self, index: int, data: Any, on_graph: bool) -> NDArray:
-        """An output, whose backend array is `data`, as an NDArray; on_graph: at its place of the graph."""
-        array = wrap(data, self.ctx)
+        """An output, whose backend array or container is `data`, as an NDArray; on_graph: at its place of the graph."""
+        array = wrap_value(data, self.ctx)
         if on_graph:
             array._entry = Output(self, index)
         return array

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.context import Context, current_context
-from mxtrain.device.float_errors import ignoring_float_errors
 from mxtrain.ndarray import recording
 from mxtrain.ndarray.array_type import NDArray, contiguous_copy, wrap
+from mxtrain.ndarray.forward import require_one_context, run_forward
+from mxtrain.ndarray.sparse_array import BaseSparseNDArray, NotDenseError
+from mxtrain.ndarray.sparse_invoke import invoke_sparse
 from mxtrain.ops.operator import Operator
 from mxtrain.ops.parameters import Params
 
@@ -23,63 +25,20 @@ def invoke(op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out:
     them (for an operator without inputs, `ctx` chooses the device). out: an NDArray, or a list, to write the result to.
     Raises MXNetError naming operator, inputs and what was expected; `out` is then unchanged.
     """
-    arrays = [x._data for x in inputs]
+    try:
+        arrays = [x._data for x in inputs]
+    except NotDenseError:
+        return invoke_sparse(op, inputs, params, out)
+    if op.makes_sparse:
+        return invoke_sparse(op, inputs, params, out)
     ctx = inputs[0]._ctx if inputs else current_context()
     for x in inputs:
-        # CPU contexts share their memory, and as in MXNet their arrays may meet
-        if x._ctx is not ctx and (x._ctx.device_typeid == 2 or ctx.device_typeid == 2):
-            raise _mixed_contexts(op, inputs)
+        if x._ctx is not ctx:
+            require_one_context(op, inputs)
     if out is not None:
         return _invoke_into(op, inputs, arrays, params, ctx, out)
-    results, state = _run(op, arrays, params, ctx)
+    results, state = run_forward(op, arrays, params, ctx)
     return _finish(op, inputs, params, ctx, results, state)
-
-
-@ignoring_float_errors  # infinities and NaN are results like others
-def _run(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, out: Any = None) -> tuple[Any, Any]:
-    """The raw result of forward, and the state object where the operator has one. out: for operators that take one."""
-    forward = op.choose_forward(arrays, params) if op.kernels else op.forward
-    keywords = op.call_params(params) if op.variadic else params
-    state = None
-    if op.asks or out is not None:
-        keywords, state = _runtime_arguments(op, arrays, params, {**keywords}, ctx)
-        if out is not None:
-            keywords["out"] = out
-    if op.choose_inputs is not None:
-        arrays = list(op.arrange(arrays, params))
-    try:
-        if ctx.device_typeid == 2:
-            with ctx.backend.active():
-                return forward(ctx.xp, *arrays, **keywords), state
-        return forward(ctx.xp, *arrays, **keywords), state
-    except Exception as error:
-        raise op.explain(error, arrays, params) from error
-
-
-def _runtime_arguments(
-    op: Operator, arrays: list[Any], params: dict[str, Any], keywords: dict[str, Any], ctx: Context
-) -> tuple[dict[str, Any], Any]:
-    """The keywords with what the operator asks of its surroundings, and its state object."""
-    asks = op.asks
-    if "is_train" in asks:
-        keywords["is_train"] = _mode.training
-    if "rng" in asks:
-        keywords["rng"] = ctx.backend.rng
-    if "ctx" in asks:
-        keywords["ctx"] = ctx
-    if "needs" in asks:
-        keywords["needs"] = (True,) * len(arrays)
-    if "state" in asks:
-        keywords["state"] = _state_for(op, arrays, params, ctx)
-    return keywords, keywords.get("state")
-
-
-def _state_for(op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context) -> Any:
-    """The state given with the call (a backward operator gets its forward's), or a fresh one."""
-    given = params.get("state")
-    if given is not None or op.create_state is None:
-        return given
-    return op.create_state(ctx, [tuple(a.shape) for a in arrays], [a.dtype for a in arrays], Params(**params))
 
 
 def _finish(
@@ -110,20 +69,15 @@ def _invoke_into(
     op: Operator, inputs: Sequence[NDArray], arrays: list[Any], params: dict[str, Any], ctx: Context, out: Any
 ) -> Any:
     targets = list(out) if isinstance(out, (list, tuple)) else [out]
-    if _mode.recording and any(target._entry is not None for target in targets):
-        raise MXNetError(
-            f"Operator {op.name!r}: expected an `out` array that is not part of the recorded graph. Received: one that "
-            f"is. {recording.IN_PLACE_REFUSED}"
-        )
-    if _mode.recording and any(x._entry is not None for x in inputs) and _overwrites(targets, inputs, ctx):
-        raise MXNetError(
-            f"Operator {op.name!r}: expected an `out` array apart from the inputs. Received: one of them. "
-            f"{recording.IN_PLACE_REFUSED}"
-        )
+    for target in targets:
+        if isinstance(target, BaseSparseNDArray):
+            return invoke_sparse(op, inputs, params, out)
+    if _mode.recording:
+        _require_writable(op, targets, inputs, ctx)
     if "out" in op.runtime and not _mode.recording and _can_take(op, targets[0], arrays, params, ctx):
-        _run(op, arrays, params, ctx, out=targets[0]._data)
+        run_forward(op, arrays, params, ctx, out=targets[0]._data)
         return out
-    results, state = _run(op, arrays, params, ctx)
+    results, state = run_forward(op, arrays, params, ctx)
     outputs = [results] if op.single_output else list(results)
     visible = outputs[: op.num_visible(params)]
     if len(visible) != len(targets):
@@ -136,6 +90,20 @@ def _invoke_into(
         hidden = [wrap(result, ctx) for result in outputs[len(visible) :]]
         recording.tape.record(op, params, inputs, targets + hidden, _mode.training, state)
     return out
+
+
+def _require_writable(op: Operator, targets: Sequence[NDArray], inputs: Sequence[NDArray], ctx: Context) -> None:
+    """Raise MXNetError for a target that recording forbids to write."""
+    if any(target._entry is not None for target in targets):
+        raise MXNetError(
+            f"Operator {op.name!r}: expected an `out` array that is not part of the recorded graph. Received: one that "
+            f"is. {recording.IN_PLACE_REFUSED}"
+        )
+    if any(x._entry is not None for x in inputs) and _overwrites(targets, inputs, ctx):
+        raise MXNetError(
+            f"Operator {op.name!r}: expected an `out` array apart from the inputs. Received: one of them. "
+            f"{recording.IN_PLACE_REFUSED}"
+        )
 
 
 def _overwrites(targets: Sequence[NDArray], inputs: Sequence[NDArray], ctx: Context) -> bool:
@@ -181,10 +149,3 @@ def _check_target(op: Operator, target: NDArray, result: Any) -> None:
         raise ArgumentError(
             f"Operator {op.name!r}: expected an `out` of shape {tuple(result.shape)}. Received: {target.shape}."
         )
-
-
-def _mixed_contexts(op: Operator, inputs: Sequence[NDArray]) -> ArgumentTypeError | ArgumentError:
-    received = ", ".join(str(x._ctx) for x in inputs)
-    return ArgumentError(
-        f"Operator {op.name!r}: expected all inputs on one context. Received: {received}. Move them with as_in_context."
-    )

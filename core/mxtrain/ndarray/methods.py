@@ -114,10 +114,16 @@ def slice_assign_scalar(self: NDArray, value: float, begin: Any, end: Any, step:
 
 
 def tostype(self: NDArray, stype: str) -> NDArray:
-    """The array in a storage type. Raises ArgumentError for any but "default"."""
-    if stype != "default":
-        raise ArgumentError(f'Expected: the storage type "default". Received: {stype!r}.')
-    return self
+    """The array in a storage type: "default", "row_sparse" or "csr"; a dense array itself where it is to be dense.
+
+    Raises ArgumentError for csr of an array that is no matrix, and between row_sparse and csr, as MXNet does.
+    """
+    if stype == self.stype == "default":
+        return self
+    if self.stype != "default" and stype not in ("default", self.stype):
+        raise ArgumentError(f'Expected: "default" or {self.stype!r}. Received: tostype({stype!r}).')
+    converted: NDArray = functions.cast_storage(self, stype=stype)
+    return converted
 
 
 _SPECIAL_METHODS = (

@@ -40,7 +40,10 @@ a function of p),
 `inplace` (indices of inputs whose buffer output 0 may take over), `view` (the output is the input's memory in another
 shape), `ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`,
 `listed_outputs` (names of the outputs in symbols and their JSON, or a function of p, where MXNet has others or hides
-more), `variable_attributes` (attributes, by input, of the variables that a symbol makes for missing inputs).
+more), `variable_attributes` (attributes, by input, of the variables that a symbol makes for missing inputs), `storage`
+(the combinations of sparse and dense inputs that it has kernels for, as forms of `mxtrain.ops.storage`; any other is
+computed densely). Gradients need no rule of their own: they are written in operators, whose storage is inferred like
+that of all others.
 """
 
 import inspect
@@ -53,6 +56,8 @@ from mxtrain.base import ArgumentError, ArgumentTypeError, IndexRangeError, MXNe
 from mxtrain.ops import types as type_rules
 from mxtrain.ops.parameters import Parameter, Params, parse_params, read_parameter
 from mxtrain.ops.registry import register
+from mxtrain.ops.sparse.containers import DENSE
+from mxtrain.ops.storage import Form, complete
 
 RUNTIME_ARGUMENTS = frozenset(("out", "is_train", "rng", "needs", "ctx", "state"))
 
@@ -137,7 +142,9 @@ class Operator:
     choose_listed: Callable[[Params], Sequence[str]] | None = None
     variable_attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     create_state: Callable[..., Any] | None = None
+    repeatable: bool = True
     kernels: list[Kernel] = field(default_factory=list)
+    storage: tuple[Form, ...] = ()
 
     def __repr__(self) -> str:
         return f"<operator {self.name}>"
@@ -159,6 +166,15 @@ class Operator:
                 if kernel.when(arrays, p):
                     return kernel.forward
         return self.forward
+
+    def choose_form(self, stypes: Sequence[str], params: Mapping[str, Any]) -> Form | None:
+        """The form that computes inputs of these storage types (auxiliary states last); None: all is made dense."""
+        return next((form for form in self.storage if form.fits(stypes, params)), None)
+
+    def infer_storage(self, stypes: Sequence[str], params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The storage types of all outputs for inputs (auxiliary states last) of these types."""
+        form = self.choose_form(stypes, params)
+        return (DENSE,) * len(self.outputs(params)) if form is None else form.outputs
 
     def parse(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, typed, defaults filled in. Raises ArgumentError or ArgumentTypeError naming the operator."""
@@ -225,6 +241,8 @@ class Operator:
         self._forward_parameters = frozenset(inspect.signature(self.forward).parameters)
         self.gradient_runtime = _runtime_of_gradient(self.gradient)
         self.asks = self.runtime - {"out"}  # what forward wants to know of its surroundings
+        self.storage = complete(self.storage, self.forward)
+        self.makes_sparse = any(form.makes_sparse for form in self.storage)
 
     def explain(self, error: Exception, arrays: Sequence[Any], params: Mapping[str, Any], node: str = "") -> MXNetError:
         """The error to raise for a forward that failed on `arrays`: what was expected and what was received."""
@@ -332,6 +350,8 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         choose_listed=_as_function(_unwrap(parts.get("listed_outputs"))),
         variable_attributes=parts.get("variable_attributes", {}),
         create_state=_unwrap(parts.get("create_state")),
+        repeatable=parts.get("repeatable", "create_state" not in parts),
+        storage=tuple(parts.get("storage", ())),
     )
     register(declared, (name, *aliases))
     return declared

@@ -3,6 +3,7 @@
 from mxtrain.ops import shapes, types
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType
+from mxtrain.ops.storage import on_values
 
 
 @operator("_copy", "identity", cases=[Case(data=(2, 3))])
@@ -10,6 +11,7 @@ class Copy:
     """A copy. data: any shape and dtype. Output: the same."""
 
     infer_shape = shapes.same
+    storage = on_values("csr", "row_sparse")
     inplace = (0,)
 
     def forward(xp, data, *, out=None):
@@ -48,6 +50,7 @@ class BlockGrad:
     """A copy through which no gradient flows. data: any shape and dtype. Output: the same."""
 
     infer_shape = shapes.same
+    storage = on_values("csr", "row_sparse")
     inplace = (0,)
 
     def forward(xp, data, *, out=None):
@@ -67,6 +70,7 @@ class Cast:
     """The values converted to another element type, as C converts them. data: any shape. Output: dtype `dtype`."""
 
     infer_shape = shapes.same
+    storage = on_values("csr", "row_sparse")
 
     def infer_type(ins, outs, p):
         return ins, [p.dtype]
@@ -108,6 +112,7 @@ class CopyTo:
     """
 
     infer_shape = shapes.same
+    storage = on_values("csr", "row_sparse")
 
     def forward(xp, data):
         return data.copy()

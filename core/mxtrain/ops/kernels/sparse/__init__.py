@@ -1,0 +1,1 @@
+"""Computations on sparse containers that operators and arrays share."""
