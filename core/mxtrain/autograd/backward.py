@@ -18,12 +18,14 @@ class Gradients:
     """Gradients that have arrived so far.
 
     of_variables: by variable, None where only zeros arrived. of_outputs: those of the outputs that are asked for.
+    stop_there: whether these outputs end the walk, as variables do.
     """
 
-    def __init__(self, wanted: Sequence[Output]) -> None:
+    def __init__(self, wanted: Sequence[Output], stop_there: bool = False) -> None:
         self.of_variables: dict[Variable, NDArray | None] = {}
         self.of_outputs: dict[tuple[Call, int], NDArray | None] = {}
         self._wanted = {(output.call, output.index) for output in wanted}
+        self._ends = self._wanted if stop_there else frozenset()
         self._of_calls: dict[Call, dict[int, NDArray]] = {}
         self._queue: list[tuple[int, Call]] = []
 
@@ -35,12 +37,22 @@ class Gradients:
                 self.of_variables[entry] = known if grad is None else _sum(known, grad)
             return
         call = entry.call
+        if self._ends and (call, entry.index) in self._ends:
+            before = self.of_outputs.get((call, entry.index))
+            self.of_outputs[call, entry.index] = before if grad is None else _sum(before, grad)
+            return
         arrived = self._of_calls.get(call)
         if arrived is None:
             arrived = self._of_calls[call] = {}
             heapq.heappush(self._queue, (-call.order, call))
         if grad is not None:
             arrived[entry.index] = _sum(arrived.get(entry.index), grad)
+
+    def at(self, entry: Any) -> NDArray | None:
+        """The gradient that arrived at a variable or a wanted output; None for zeros."""
+        if type(entry) is Variable:
+            return self.of_variables.get(entry)
+        return self.of_outputs.get((entry.call, entry.index))
 
     def pop(self) -> tuple[Call, dict[int, NDArray]] | None:
         """The latest call, whose gradients are complete, and these by output; None at the end."""
@@ -66,13 +78,15 @@ def differentiate(
     create_graph: bool,
     train_mode: bool,
     wanted: Sequence[Output] = (),
+    stop_there: bool = False,
 ) -> Gradients:
     """The gradient of the sum of the heads, weighted with head_grads (None: ones), by every variable.
 
-    wanted: outputs of calls whose gradients are asked for as well. Raises MXNetError for a head that was not recorded,
-    for an operator without gradient, and for a graph that was released.
+    wanted: outputs of calls whose gradients are asked for as well; stop_there: nothing before them is differentiated.
+    Raises MXNetError for a head that was not recorded, for an operator without gradient, and for a graph that was
+    released.
     """
-    gradients = Gradients(wanted)
+    gradients = Gradients(wanted, stop_there)
     for head, head_grad in zip(heads, head_grads, strict=True):
         if head._entry is None:
             raise MXNetError(
@@ -95,7 +109,7 @@ def differentiate(
 def _head_gradient(head: NDArray, given: NDArray | None) -> NDArray:
     if given is None:
         with head.context.backend.active():
-            return wrap(head.context.xp.ones(head._data.shape, head._data.dtype), head.context)
+            return wrap(head.context.xp.ones(head.shape, head.dtype), head.context)
     if given.shape != head.shape:
         raise ArgumentError(f"Expected: a head gradient of shape {head.shape}. Received: {given.shape}.")
     return given

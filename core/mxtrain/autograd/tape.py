@@ -9,7 +9,7 @@ from mxtrain.autograd.graph import Call, Output, Variable
 from mxtrain.base import ArgumentError
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.creation import zeros
-from mxtrain.ndarray.recording import install_tape
+from mxtrain.ndarray.recording import install_tape, mode
 
 GRAD_REQS = ("write", "add", "null")
 _order = itertools.count()
@@ -67,6 +67,29 @@ class AutogradTape:
         found = differentiate(heads, head_grads, retain_graph, create_graph=False, train_mode=train_mode)
         for variable, grad in found.of_variables.items():
             variable.receive(grad)
+
+    def gradients(
+        self,
+        heads: Sequence[NDArray],
+        head_grads: Sequence[NDArray | None],
+        inputs: Sequence[NDArray],
+        *,
+        create_graph: bool = False,
+    ) -> list[NDArray | None]:
+        """The gradient of the heads by each input, None for zeros; nothing before the inputs is differentiated."""
+        entries = [array._entry for array in inputs]
+        wanted = [entry for entry in entries if isinstance(entry, Output)]
+        linked = [(head, grad) for head, grad in zip(heads, head_grads, strict=True) if head._entry is not None]
+        found = differentiate(
+            [head for head, _ in linked],
+            [grad for _, grad in linked],
+            retain_graph=False,
+            create_graph=create_graph,
+            train_mode=mode.training,
+            wanted=wanted,
+            stop_there=True,
+        )
+        return [None if entry is None else found.at(entry) for entry in entries]
 
 
 tape = AutogradTape()

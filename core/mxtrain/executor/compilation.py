@@ -15,6 +15,10 @@ from mxtrain.symbol.graph import Entry, Node, topological
 from mxtrain.symbol.infer import infer_shapes, infer_types
 
 
+class UnknownSpecError(ArgumentError):
+    """Shapes or dtypes that do not follow from those of the inputs."""
+
+
 class Target(NamedTuple):
     """Where the gradient of an argument goes, and how: "write" or "add"."""
 
@@ -41,23 +45,27 @@ def compile_graph(
     arrays: Mapping[str, NDArray],
     targets: Mapping[str, Target],
     spare: Sequence[Any],
+    kept: Sequence[Entry] = (),
+    is_train: bool = True,
 ) -> Compiled:
     """Compile a graph over fixed arrays.
 
     arrays: of all variables by name. targets: where the gradients go, by name of the argument. spare: byte buffers of
-    another plan that may be used as well. Raises ArgumentError naming the node where shapes or dtypes do not fit.
+    another plan that may be used as well. kept: values that outlive a run, beside the outputs. is_train: the mode of
+    the forward steps that the backward steps belong to.
+    Raises ArgumentError naming the node where shapes or dtypes do not fit.
     """
     order = topological(heads)
     variables = [node for node in order if node.is_variable]
     wanted = [node for node in variables if node.name in targets]
-    graph = differentiate(heads, wanted) if wanted else GradientGraph([], [None] * len(heads), {})
+    graph = differentiate(heads, wanted, is_train) if wanted else GradientGraph([], [None] * len(heads), {})
     specs = _specs(heads, graph, arrays, variables)
     fixed: dict[Key, Any] = {(id(node), 0): arrays[node.name]._data for node in variables}
     head_grads = [_head_gradient(ctx, node, specs, fixed) for node in graph.head_grads]
     copies = _place_gradients(wanted, graph, targets, specs, fixed)
     forward = [node for node in order if not node.is_variable]
-    kept = [source for source, _ in copies]
-    plan = compile_program(Program(ctx, forward, graph.nodes, fixed, specs, heads, kept, spare))
+    outlive = [*(key_of(entry) for entry in kept), *(source for source, _ in copies)]
+    plan = compile_program(Program(ctx, forward, graph.nodes, fixed, specs, heads, outlive, spare, is_train))
     for source, target in copies:
         step = _accumulate if target.req == "add" else _copy
         plan.backward.append(partial(step, target.array._data, plan.buffers[source]), None)
@@ -90,7 +98,7 @@ def _specs(
 
 def _spec(entry: Entry, shape: Any, dtype: Any) -> Spec:
     if shape is None or -1 in shape or dtype is None:
-        raise ArgumentError(
+        raise UnknownSpecError(
             f"{entry.node.name}: expected a shape and dtype that follow from the bound arrays. "
             f"Received: shape {shape}, dtype {dtype}."
         )

@@ -13,6 +13,7 @@ from mxtrain.executor.common_expressions import eliminate_common_expressions
 from mxtrain.executor.compilation import Target, compile_graph
 from mxtrain.executor.memory import key_of
 from mxtrain.executor.plan import Plan, StepList
+from mxtrain.executor.shown_names import shown_input_names
 from mxtrain.ndarray import deferred
 from mxtrain.ndarray.array_type import NDArray, wrap
 from mxtrain.symbol.debug import describe
@@ -166,7 +167,7 @@ class Executor:
                     self._show(name, plan.buffers[id(node), index])
 
     def _show_inputs(self, node: Node) -> None:
-        for name, entry in zip(node.input_names, node.inputs, strict=False):
+        for name, entry in zip(shown_input_names(node), node.inputs, strict=False):
             if entry.node.is_variable:
                 self._show(entry.node.name, self._plan.buffers[key_of(entry)])
             self._show(f"{node.name}_{name}", self._plan.buffers[key_of(entry)])

@@ -59,9 +59,13 @@ setattr(Value, "__neg__", lambda self: self.builder.negative(self))
 
 
 class FormulaBuilder:
-    """The F of gradient formulas: `F.op(values, parameters)` adds a node. `nodes` lists them in creation order."""
+    """The F of gradient formulas: `F.op(values, parameters)` adds a node. `nodes` lists them in creation order.
 
-    def __init__(self) -> None:
+    is_train: whether what is differentiated ran in training mode.
+    """
+
+    def __init__(self, is_train: bool = True) -> None:
+        self.is_train = is_train
         self.nodes: list[Node] = []
         self._numbers = itertools.count()
         self.prefix = ""

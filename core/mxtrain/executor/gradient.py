@@ -24,11 +24,11 @@ class GradientGraph:
     grads: dict[int, Entry]
 
 
-def differentiate(heads: Sequence[Entry], wanted: Sequence[Node]) -> GradientGraph:
+def differentiate(heads: Sequence[Entry], wanted: Sequence[Node], is_train: bool = True) -> GradientGraph:
     """The gradient graph of the heads by the wanted variables. Raises MXNetError for an operator without gradient."""
     order = topological(heads)
     on_path = _depending_on(order, wanted)
-    builder = FormulaBuilder()
+    builder = FormulaBuilder(is_train)
     head_grads = [Node(None, f"{head.node.name}_{head.index}_head_grad") for head in heads]
     arrived: dict[tuple[int, int], Value] = {}
     for head, variable in zip(heads, head_grads, strict=True):
@@ -87,7 +87,7 @@ def _formula(builder: FormulaBuilder, node: Node, gy: Any, y: Any, on_path: set[
     runtime = op.gradient_runtime
     keywords = op.call_params(node.params)
     if "is_train" in runtime:
-        keywords["is_train"] = True
+        keywords["is_train"] = builder.is_train
     if "state" in runtime:
         keywords["state"] = node
     if "needs" in runtime:

@@ -67,6 +67,7 @@ class Program:
     forward, backward: nodes in execution order, variables excluded. fixed: buffers of the values that have memory of
     their own (variables by id of the node, and gradients computed right into the caller's array). specs: shape and
     dtype of every value. heads: what must survive the run. spare: byte buffers of another executor that may be used.
+    is_train: the mode of the backward steps.
     """
 
     ctx: Context
@@ -77,6 +78,7 @@ class Program:
     heads: Sequence[Entry]
     kept: Iterable[Key] = ()
     spare: Sequence[Any] = ()
+    is_train: bool = True
 
 
 def compile_program(program: Program) -> Plan:
@@ -92,7 +94,7 @@ def compile_program(program: Program) -> Plan:
         compiler.add(node, plan.training, is_train=True)
         compiler.add(node, plan.inference, is_train=False)
     for node in program.backward:
-        compiler.add(node, plan.backward, is_train=True)
+        compiler.add(node, plan.backward, is_train=program.is_train)
     return plan
 
 

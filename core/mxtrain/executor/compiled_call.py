@@ -1,0 +1,73 @@
+"""A graph compiled for arrays of one kind, run as one call: values go in, new arrays come out, gradients follow."""
+
+from collections.abc import Sequence
+
+from mxtrain.context import Context
+from mxtrain.device.float_errors import ignoring_float_errors
+from mxtrain.executor.compilation import Target, compile_graph
+from mxtrain.executor.memory import key_of
+from mxtrain.executor.plan import StepList
+from mxtrain.ndarray.array_type import NDArray, contiguous_copy, wrap
+from mxtrain.ndarray.creation import empty
+from mxtrain.symbol.graph import Entry, Node
+
+
+class CompiledCall:
+    """A plan with buffers of its own.
+
+    variables: the inputs, in order; arrays: examples of them. bound: per input, whether the plan works on that very
+    array (parameters, states that it updates), rather than on a copy. wanted: per input, whether its gradient is
+    wanted; with any, the values that `backward` needs stay until then. kept: values that `value` tells after a run.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        heads: Sequence[Entry],
+        variables: Sequence[Node],
+        arrays: Sequence[NDArray],
+        bound: Sequence[bool],
+        wanted: Sequence[bool],
+        is_train: bool,
+        kept: Sequence[Entry] = (),
+    ) -> None:
+        self._ctx = ctx
+        own = [a if b else empty(a.shape, ctx, a.dtype) for a, b in zip(arrays, bound, strict=True)]
+        self._staged = [(i, own[i]) for i, is_bound in enumerate(bound) if not is_bound]
+        self._grads = [empty(a.shape, ctx, a.dtype) if w else None for a, w in zip(own, wanted, strict=True)]
+        names = [variable.name for variable in variables]
+        targets = {
+            name: Target(grad, "write") for name, grad in zip(names, self._grads, strict=True) if grad is not None
+        }
+        self._compiled = compile_graph(
+            ctx, heads, dict(zip(names, own, strict=True)), targets, (), kept=kept, is_train=is_train
+        )
+        plan = self._compiled.plan
+        self._forward = plan.training if is_train else plan.inference
+        self.can_differentiate = False
+
+    def forward(self, arrays: Sequence[NDArray]) -> list[NDArray]:
+        """New arrays with the outputs for given inputs."""
+        for index, buffer in self._staged:
+            buffer.copy_values_from(arrays[index]._data, arrays[index]._ctx)
+        self._run(self._forward)
+        self.can_differentiate = bool(self._compiled.plan.backward.steps)
+        return [wrap(contiguous_copy(buffer, self._ctx), self._ctx) for buffer in self._compiled.outputs]
+
+    def backward(self, head_grads: Sequence[NDArray]) -> list[NDArray | None]:
+        """The gradient by each input, None where it is not wanted. Once per `forward`: it uses values up."""
+        self.can_differentiate = False
+        for grad, buffer in zip(head_grads, self._compiled.head_grads, strict=True):
+            if buffer is not None:
+                wrap(buffer, self._ctx).copy_values_from(grad._data, grad._ctx)
+        self._run(self._compiled.plan.backward)
+        return [None if g is None else wrap(contiguous_copy(g._data, self._ctx), self._ctx) for g in self._grads]
+
+    def value(self, entry: Entry) -> NDArray:
+        """A copy of a kept value of the last `forward`."""
+        return wrap(contiguous_copy(self._compiled.plan.buffers[key_of(entry)], self._ctx), self._ctx)
+
+    @ignoring_float_errors  # infinities and NaN are results like others
+    def _run(self, steps: StepList) -> None:
+        with self._ctx.backend.active():
+            steps.run(self._compiled.plan)
