@@ -38,8 +38,8 @@ class NDArray:
     _family: list[weakref.ref["NDArray"]] | None  # everybody that shares this memory
     _pending: "deferred.Deferred | None"
 
-    def __init__(self, data: Any, ctx: Context) -> None:
-        """data: a C-contiguous backend array of the context; taken over, not copied."""
+    def __init__(self, data: Any, ctx: Context = None) -> None:  # type: ignore[assignment]
+        """data: a C-contiguous backend array of the context; taken over, not copied; None where a pickle fills it."""
         self._data = data
         self._ctx = ctx
         self._entry = None

@@ -102,6 +102,20 @@ def _is_basic(key: Any) -> bool:
     return isinstance(key, _BASIC) and not isinstance(key, bool)
 
 
+def basic_key_is_contiguous(key: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
+    """Whether slices, one per axis, select one contiguous stretch of a C-contiguous array of a shape."""
+    taken = [range(size)[part] for part, size in zip(key, shape, strict=True)]
+    if not all(len(positions) for positions in taken):
+        return True
+    stride = expected = 1
+    for positions, size in zip(reversed(taken), reversed(shape), strict=True):
+        if len(positions) > 1 and positions.step * stride != expected:
+            return False
+        expected *= len(positions)
+        stride *= size
+    return True
+
+
 def _native_key(key: Any, ctx: Context) -> Any:
     if isinstance(key, tuple):
         return tuple(_native_part(part, ctx) for part in key)
@@ -193,3 +207,4 @@ def _host_key(key: Any) -> Any:
 
 NDArray.__getitem__ = get_item  # type: ignore[method-assign]
 NDArray.__setitem__ = set_item  # type: ignore[method-assign]
+NDArray._basic_indexing_slice_is_contiguous = staticmethod(basic_key_is_contiguous)  # type: ignore[attr-defined]

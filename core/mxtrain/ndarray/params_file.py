@@ -103,6 +103,16 @@ def _raw_bytes(array: np.ndarray) -> Any:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
+def encode_one(record: ArrayRecord, np_shape: bool = False) -> bytearray:
+    """The bytes of one array, without a file's header: what a pickled NDArray of MXNet holds."""
+    return bytearray(b"".join(bytes(chunk) for chunk in _encode_array(record, np_shape)))
+
+
+def decode_one(buffer: bytes | bytearray | memoryview, source: str) -> ArrayRecord:
+    """The array in the bytes of `encode_one`; see `decode`."""
+    return _decode_array(BoundedReader(io.BytesIO(buffer), source), None)
+
+
 def decode_file(path: str | os.PathLike[str], np_shape: bool | None = None) -> tuple[list[ArrayRecord], list[str]]:
     """The arrays and names of a file; see `decode`. Raises MXNetError naming the file, also when it cannot be read."""
     try:

@@ -10,7 +10,15 @@ from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context, num_gpus
 from mxtrain.device import to_numpy
 from mxtrain.ndarray.array_type import NDArray, from_backend, from_numpy_copy
-from mxtrain.ndarray.params_file import ArrayRecord, decode_bytes, decode_file, dense_record, encode
+from mxtrain.ndarray.params_file import (
+    ArrayRecord,
+    decode_bytes,
+    decode_file,
+    decode_one,
+    dense_record,
+    encode,
+    encode_one,
+)
 from mxtrain.util import is_np_shape
 
 
@@ -97,8 +105,30 @@ def _array_of(record: ArrayRecord, source: str) -> NDArray:
     return from_numpy_copy(record.values, ctx.device_type, ctx.device_id)
 
 
+def get_state(self: NDArray) -> dict[str, Any]:
+    """The array as MXNet pickles it: {"handle": its bytes in the `.params` format, without a file's header}."""
+    return {"handle": encode_one(_record_of(self), is_np_shape() or not self.shape)}
+
+
+def set_state(self: NDArray, state: Any) -> None:
+    """Take over the value of a state that `get_state`, or MXNet's `__getstate__`, gave.
+
+    An array of a GPU that is missing comes to the CPU. Raises MXNetError for anything else.
+    """
+    handle = state.get("handle") if isinstance(state, dict) else None
+    if not isinstance(handle, (bytes, bytearray, memoryview)):
+        raise ArgumentTypeError(f"Expected: a state {{'handle': bytes}}. Received: {state!r:.100}.")
+    source = _array_of(decode_one(handle, "<state>"), "<state>")
+    self._data, self._ctx = source._data, source._ctx
+    self._entry = self._family = None
+
+
 def _context_of(device_type: int, device_id: int) -> Context:
     """Where a saved array goes: its GPU if there is one of that number, else cpu(0), as in MXNet 1.9.1."""
     if device_type == 2 and device_id < num_gpus():
         return Context("gpu", device_id)
     return Context("cpu", 0)
+
+
+NDArray.__getstate__ = get_state  # type: ignore[assignment]
+NDArray.__setstate__ = set_state  # type: ignore[attr-defined]
