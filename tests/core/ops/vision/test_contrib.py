@@ -166,3 +166,19 @@ def test_what_is_no_ordinary_number():
     np.testing.assert_array_equal(mx.nd.contrib.isinf(data).asnumpy(), [0, 0, 1, 1])
     np.testing.assert_array_equal(mx.nd.contrib.isfinite(data).asnumpy(), [1, 0, 0, 0])
     np.testing.assert_array_equal(mx.nd.contrib.isfinite(data.astype("int32") * 0).asnumpy(), [1, 1, 1, 1])
+
+
+def test_quantization():
+    """The values of MXNet 1.9.1 (but that it divides by 127.5, for 127, on the way back)."""
+    data = mx.nd.array([[-3, -1, -0.01, 0, 0.01, 0.5, 1, 2, 5]])
+    ends = mx.nd.array([-2.0]), mx.nd.array([3.0])
+    small, low, high = mx.nd.contrib.quantize(data, *ends, out_type="int8")
+    np.testing.assert_array_equal(small.asnumpy(), [[-127, -42, 0, 0, 0, 21, 42, 85, 127]])
+    assert (small.dtype, low.asscalar(), high.asscalar()) == (np.int8, -3, 3)
+    real = mx.nd.contrib.dequantize(small, low, high)
+    np.testing.assert_allclose(real.asnumpy()[0, 1:8], data.asnumpy()[0, 1:8], atol=3 / 127 / 2)
+    small, low, high = mx.nd.contrib.quantize(data, *ends)
+    np.testing.assert_array_equal(small.asnumpy(), [[0, 0, 0, 0, 1, 42, 85, 170, 255]])
+    assert (small.dtype, low.asscalar(), high.asscalar()) == (np.uint8, -2, 3)
+    with pytest.raises(mx.MXNetError, match="min_range"):
+        mx.nd.contrib.quantize(data, data, data)
