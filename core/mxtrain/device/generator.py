@@ -1,8 +1,9 @@
 """A device's random generator, re-seeded in place."""
 
+import contextlib
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -37,6 +38,26 @@ class RandomState:
         """The generator (numpy's or cupy's `Generator`), made on first use: on a GPU its state takes memory."""
         found = self._generator
         return found if found is not None else self._start()
+
+    @property
+    def can_replay(self) -> bool:
+        """Whether `position` and `at` work: on a CPU. The state of a GPU's generator is large and out of reach."""
+        return self._xp is np
+
+    @property
+    def position(self) -> Any:
+        """Where the stream is, for `at`."""
+        return self.generator.bit_generator.state
+
+    @contextlib.contextmanager
+    def at(self, position: Any) -> Iterator[None]:
+        """Go back to a position of this stream for a `with` block; afterwards it goes on where it was."""
+        bits = self.generator.bit_generator
+        now, bits.state = bits.state, position
+        try:
+            yield
+        finally:
+            bits.state = now
 
     def seed(self, seed: int) -> None:
         """Restart the stream; the same on every device. seed: any integer; only its lower 64 bits count."""

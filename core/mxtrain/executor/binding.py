@@ -1,12 +1,13 @@
 """Binding: from a Symbol and arrays (or only shapes) to an Executor."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError, NameLookupError
+from mxtrain.base import ArgumentError, ArgumentTypeError, NameLookupError
 from mxtrain.context import Context
 from mxtrain.executor.allocation import Allocator, infer_specs
 from mxtrain.executor.executor_type import Executor
+from mxtrain.executor.placement import Placement
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.symbol.graph import topological
 from mxtrain.symbol.symbol_type import Symbol
@@ -27,9 +28,10 @@ def bind(
     """An Executor over given arrays.
 
     args, args_grad, aux_states: lists in the order of the symbol's lists, or dicts by name; args_grad may leave out
-    arguments. grad_req: "write", "add" or "null", for all, as a list or by name. group2ctx: contexts beside `ctx` that
-    arrays may live on, by `ctx_group` attribute; all of them CPU contexts. shared_exec: an Executor whose buffers for
-    intermediate values may be used as well (the two must not run at once).
+    arguments. grad_req: "write", "add" or "null", for all, as a list or by name. group2ctx: the devices that parts of
+    the graph run on, by `ctx_group` attribute; arrays may then be on any device, and values are copied to where they
+    are read. shared_exec: an Executor whose memory for intermediate values may be used as well (the two must not run
+    at once).
     Raises ArgumentError or ArgumentTypeError naming the argument that is missing or does not fit.
     """
     arguments, states = _distinct_names(symbol)
@@ -37,15 +39,14 @@ def bind(
     aux = _complete(_by_name(aux_states or {}, states, "aux_states"), states, "aux_states")
     grads = _by_name(args_grad or {}, arguments, "args_grad")
     reqs = _grad_reqs(grad_req, arguments)
-    places = _contexts(ctx, group2ctx)
     for name, array in (*bound.items(), *aux.items()):
-        if array.context not in places:
-            raise ArgumentError(f"{name}: expected an array on {places}. Received: one on {array.context}.")
+        if array.context is not ctx and not group2ctx:
+            raise ArgumentError(f"{name}: expected an array on {ctx}. Received: one on {array.context}.")
     for name, grad in grads.items():
         _check_gradient(name, grad, bound[name])
     all_grads = {name: grads.get(name) if reqs[name] != "null" else None for name in arguments}
-    spare = shared_exec.memory_slots if shared_exec is not None else ()
-    return Executor(symbol, ctx, bound, all_grads, reqs, aux, spare=spare)
+    spare = shared_exec.memory if shared_exec is not None else None
+    return Executor(symbol, ctx, bound, all_grads, reqs, aux, spare=spare, placement=Placement(ctx, group2ctx))
 
 
 def simple_bind(
@@ -62,9 +63,10 @@ def simple_bind(
 ) -> Executor:
     """An Executor whose arrays are allocated here, all zero. kwargs: shapes of inputs by name.
 
-    type_dict: dtypes by name; float32 where nothing can be concluded. group2ctx: see `bind`. shared_exec: an Executor
-    whose arrays (those of shared_arg_names, and all auxiliary states) and buffers are used again. shared_buffer: arrays
-    by name that are used again where they are large enough, and that new ones are put into.
+    type_dict: dtypes by name; float32 where nothing can be concluded. group2ctx: see `bind`; an array without a group
+    is made where it is read first. shared_exec: an Executor whose arrays (those of shared_arg_names, and all auxiliary
+    states) and memory are used again. shared_buffer: arrays by name that are used again where they are large enough,
+    and that new ones are put into.
     Raises MXNetError naming the arguments whose shape does not follow.
     """
     _distinct_names(symbol)
@@ -75,12 +77,13 @@ def simple_bind(
         raise NameLookupError(f"Expected: shapes for {symbol.list_inputs()}. Received: {sorted(unknown)}.")
     specs, aux_specs = infer_specs(symbol, shapes, type_dict or {})
     reqs = _grad_reqs(grad_req, list(specs))
-    context_of = _placement(symbol, ctx, group2ctx)
+    placement = Placement(ctx, group2ctx)
+    context_of = _places_by_name(symbol, placement).__getitem__
     allocator = Allocator(context_of, shared_exec, set(shared_arg_names or ()), shared_buffer)
     args, grads, arenas = allocator.arguments(specs, reqs, inputs=set(shapes))
     aux = {name: allocator.state(name, spec) for name, spec in aux_specs.items()}
-    spare = shared_exec.memory_slots if shared_exec is not None else ()
-    return Executor(symbol, ctx, args, grads, reqs, aux, spare=spare, arenas=arenas)
+    spare = shared_exec.memory if shared_exec is not None else None
+    return Executor(symbol, ctx, args, grads, reqs, aux, spare=spare, arenas=arenas, placement=placement)
 
 
 def _distinct_names(symbol: Symbol) -> tuple[list[str], list[str]]:
@@ -93,22 +96,10 @@ def _distinct_names(symbol: Symbol) -> tuple[list[str], list[str]]:
     return arguments, states
 
 
-def _contexts(ctx: Context, group2ctx: Mapping[str, Context] | None) -> list[Context]:
-    """Where arrays may live. Raises MXNetError for groups on different devices."""
-    places = list(dict.fromkeys((ctx, *(group2ctx or {}).values())))
-    devices = {place if place.device_type == "gpu" else None for place in places}
-    if len(devices) > 1:
-        raise MXNetError(f"Expected: group2ctx with contexts of one device. Received: {group2ctx} and ctx={ctx}.")
-    return places
-
-
-def _placement(symbol: Symbol, ctx: Context, group2ctx: Mapping[str, Context] | None) -> Callable[[str], Context]:
-    """Where the array of a variable lives, by its name. Raises MXNetError for groups on different devices."""
-    _contexts(ctx, group2ctx)
-    if not group2ctx:
-        return lambda name: ctx
-    groups = {node.name: node.attribute("ctx_group") for node in topological(symbol.heads) if node.is_variable}
-    return lambda name: group2ctx.get(groups[name] or "", ctx)
+def _places_by_name(symbol: Symbol, placement: Placement) -> dict[str, Context]:
+    """Where the array of each variable lives. Raises ArgumentError for a group without a context."""
+    places = placement.of_forward(symbol.heads)
+    return {node.name: places[id(node)] for node in topological(symbol.heads) if node.is_variable}
 
 
 def _check_gradient(name: str, grad: Any, argument: NDArray) -> None:

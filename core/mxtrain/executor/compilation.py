@@ -1,15 +1,17 @@
 """From a graph and arrays to a plan: differentiate, infer, decide what lives where, compile."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mxtrain.base import ArgumentError
 from mxtrain.context import Context
 from mxtrain.executor.gradient import GradientGraph, differentiate
 from mxtrain.executor.memory import Key, Spec, key_of
-from mxtrain.executor.plan import Plan, Program, compile_program
+from mxtrain.executor.placement import Crossings, Placement, Places
+from mxtrain.executor.plan import Plan, Program, compile_program, plan_memory
+from mxtrain.executor.recompute import Recomputation, can_recompute, recompute
+from mxtrain.executor.recompute_choice import Graph, Policy, choose
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.symbol.graph import Entry, Node, topological
 from mxtrain.symbol.infer import infer_shapes, infer_types
@@ -31,12 +33,14 @@ class Compiled:
     """A compiled graph.
 
     outputs: buffer of each output. head_grads: per output the buffer that takes its gradient, None where the backward
-    steps need none.
+    steps need none. places: per output the device. num_repeated: how many nodes backward computes again.
     """
 
     plan: Plan
     outputs: list[Any]
     head_grads: list[Any]
+    places: list[Context]
+    num_repeated: int
 
 
 def compile_graph(
@@ -44,36 +48,131 @@ def compile_graph(
     heads: Sequence[Entry],
     arrays: Mapping[str, NDArray],
     targets: Mapping[str, Target],
-    spare: Sequence[Any],
+    spare: Mapping[Context, Any],
     kept: Sequence[Entry] = (),
     is_train: bool = True,
+    placement: Placement | None = None,
 ) -> Compiled:
     """Compile a graph over fixed arrays.
 
-    arrays: of all variables by name. targets: where the gradients go, by name of the argument. spare: byte buffers of
-    another plan that may be used as well. kept: values that outlive a run, beside the outputs. is_train: the mode of
-    the forward steps that the backward steps belong to.
+    arrays: of all variables by name. targets: where the gradients go, by name of the argument. spare: memory of
+    another plan that may be used as well, by device. kept: values that outlive a run, beside the outputs. is_train: the
+    mode of the forward steps that the backward steps belong to. placement: of a graph that is divided among devices.
     Raises ArgumentError naming the node where shapes or dtypes do not fit.
     """
-    order = topological(heads)
-    variables = [node for node in order if node.is_variable]
+    layout = lay_out(ctx, heads, arrays, targets, kept, is_train, placement)
+    chosen = choose(layout.choices(), Policy.from_environment()) if layout.graph.nodes else set()
+    program, copies, repeated = layout.program(chosen)
+    program.spare = spare
+    plan = compile_program(program)
+    for source, target in copies:
+        plan.append_delivery(target.array, plan.buffers[source], program.places[source[0]], is_sum=target.req == "add")
+    for node in layout.wanted:
+        target = targets[node.name]
+        if id(node) not in layout.graph.grads and target.req == "write":  # no output depends on it
+            plan.append_delivery(target.array, 0, target.array.context)
+    outputs = [plan.buffers[key_of(head)] for head in layout.heads]
+    places = [layout.places[id(head.node)] for head in layout.heads]
+    return Compiled(plan, outputs, layout.head_grads, places, repeated)
+
+
+@dataclass
+class Layout:
+    """A graph with everything that is known before its memory is planned.
+
+    heads, graph: the graph and its gradient graph, in which every node reads values of its own device. wanted: the
+    variables whose gradients are wanted. fixed: buffers of variables and of the outputs' gradients.
+    """
+
+    ctx: Context
+    heads: list[Entry]
+    graph: GradientGraph
+    wanted: list[Node]
+    targets: Mapping[str, Target]
+    specs: dict[Key, Spec]
+    places: Places
+    fixed: dict[Key, Any]
+    head_grads: list[Any]
+    kept: list[Key] = field(default_factory=list)
+    is_train: bool = True
+
+    @property
+    def forward(self) -> list[Node]:
+        """The nodes of forward, variables excluded."""
+        return [node for node in topological(self.heads) if not node.is_variable]
+
+    def program(self, chosen: Set[int]) -> tuple[Program, list[tuple[Key, Target]], int]:
+        """What to compile when the chosen nodes (by id) are computed again.
+
+        Returns also the gradients that must be copied or added to their targets, and the number of repeated nodes.
+        """
+        again = recompute(self.forward, self.graph, chosen)
+        specs, places = self._with_new_nodes(again)
+        fixed = dict(self.fixed)
+        copies = _place_gradients(self.wanted, again.graph, self.targets, specs, places, fixed)
+        kept = [*self.kept, *(source for source, _ in copies)]
+        program = Program(
+            self.ctx, again.forward, again.graph.nodes, fixed, specs, self.heads, places, kept, is_train=self.is_train
+        )
+        return program, copies, again.repeated
+
+    def _with_new_nodes(self, again: Recomputation) -> tuple[dict[Key, Spec], Places]:
+        specs, places = dict(self.specs), dict(self.places)
+        for node in (*again.forward, *again.graph.nodes):
+            original = again.originals.get(id(node))
+            if original is not None:
+                places[id(node)] = self.places[id(original)]
+                specs.update({(id(node), i): self.specs[id(original), i] for i in range(node.num_outputs)})
+        return specs, places
+
+    def choices(self) -> Graph:
+        """What can be computed again, for `choose`."""
+        read = {key_of(entry) for node in self.graph.nodes for entry in node.inputs}
+        outlive = {*self.kept, *(key_of(head) for head in self.heads), *map(key_of, self.graph.grads.values())}
+        owners = {key[0] for key in outlive}
+        allowed = {
+            id(node) for node in self.forward if can_recompute(node, self._can_replay) and id(node) not in owners
+        }
+        return Graph(self.forward, self.specs, allowed, read, self._bytes_with)
+
+    def _can_replay(self, node: Node) -> bool:
+        return self.places[id(node)].backend.rng.can_replay
+
+    def _bytes_with(self, chosen: Set[int]) -> int:
+        program, _, _ = self.program(chosen)
+        return sum(plan_memory(program).pack().values())
+
+
+def lay_out(
+    ctx: Context,
+    heads: Sequence[Entry],
+    arrays: Mapping[str, NDArray],
+    targets: Mapping[str, Target],
+    kept: Sequence[Entry] = (),
+    is_train: bool = True,
+    placement: Placement | None = None,
+) -> Layout:
+    """Differentiate a graph, divide it among devices and infer shapes and dtypes. Arguments as in `compile_graph`."""
+    placement = placement or Placement(ctx)
+    at = {node.name: arrays[node.name].context for node in topological(heads) if node.is_variable}
+    places = placement.of_forward(heads, at)
+    is_divided = len(set(places.values())) > 1
+    crossings = Crossings(places)
+    heads = crossings.divided(heads) if is_divided else list(heads)
+    variables = [node for node in topological(heads) if node.is_variable]
     wanted = [node for node in variables if node.name in targets]
     graph = differentiate(heads, wanted, is_train) if wanted else GradientGraph([], [None] * len(heads), {})
+    for head, variable in zip(heads, graph.head_grads, strict=True):
+        if variable is not None:
+            places[id(variable)] = places[id(head.node)]
+    placement.add_backward(graph.nodes, places)
+    if is_divided:
+        graph.nodes = crossings.connect(graph.nodes)
     specs = _specs(heads, graph, arrays, variables)
     fixed: dict[Key, Any] = {(id(node), 0): arrays[node.name]._data for node in variables}
-    head_grads = [_head_gradient(ctx, node, specs, fixed) for node in graph.head_grads]
-    copies = _place_gradients(wanted, graph, targets, specs, fixed)
-    forward = [node for node in order if not node.is_variable]
-    outlive = [*(key_of(entry) for entry in kept), *(source for source, _ in copies)]
-    plan = compile_program(Program(ctx, forward, graph.nodes, fixed, specs, heads, outlive, spare, is_train))
-    for source, target in copies:
-        step = _accumulate if target.req == "add" else _copy
-        plan.backward.append(partial(step, target.array._data, plan.buffers[source]), None)
-    for node in wanted:
-        target = targets[node.name]
-        if id(node) not in graph.grads and target.req == "write":  # no output depends on it
-            plan.backward.append(partial(_clear, target.array._data), None)
-    return Compiled(plan, [plan.buffers[key_of(head)] for head in heads], head_grads)
+    head_grads = [_head_gradient(places, node, specs, fixed) for node in graph.head_grads]
+    keys = [key_of(entry) for entry in kept]
+    return Layout(ctx, list(heads), graph, wanted, targets, specs, places, fixed, head_grads, keys, is_train)
 
 
 def _specs(
@@ -105,11 +204,11 @@ def _spec(entry: Entry, shape: Any, dtype: Any) -> Spec:
     return Spec(tuple(shape), dtype)
 
 
-def _head_gradient(ctx: Context, variable: Node | None, specs: Mapping[Key, Spec], fixed: dict[Key, Any]) -> Any:
+def _head_gradient(places: Places, variable: Node | None, specs: Mapping[Key, Spec], fixed: dict[Key, Any]) -> Any:
     """The buffer that takes the gradient by an output; None where the backward steps read none (loss layers)."""
     if variable is None:
         return None
-    spec = specs[id(variable), 0]
+    spec, ctx = specs[id(variable), 0], places[id(variable)]
     with ctx.backend.active():
         buffer = ctx.xp.zeros(spec.shape, spec.dtype)
     fixed[id(variable), 0] = buffer
@@ -121,6 +220,7 @@ def _place_gradients(
     graph: GradientGraph,
     targets: Mapping[str, Target],
     specs: Mapping[Key, Spec],
+    places: Places,
     fixed: dict[Key, Any],
 ) -> list[tuple[Key, Target]]:
     """Let gradients be computed right into their arrays; returns those that a last step must copy or add."""
@@ -133,7 +233,8 @@ def _place_gradients(
         target, key = targets[variable.name], key_of(entry)
         producer = computed.get(id(entry.node))
         fits = producer is not None and not _is_view(producer) and specs[key].dtype == target.array._data.dtype
-        if fits and target.req == "write" and key not in fixed:
+        is_there = places[id(entry.node)] is target.array.context
+        if fits and is_there and target.req == "write" and key not in fixed:
             fixed[key] = target.array._data
         else:
             copies.append((key, target))
@@ -142,15 +243,3 @@ def _place_gradients(
 
 def _is_view(node: Node) -> bool:
     return node.op is not None and node.op.view
-
-
-def _copy(target: Any, source: Any) -> None:
-    target[...] = source
-
-
-def _clear(target: Any) -> None:
-    target[...] = 0
-
-
-def _accumulate(target: Any, source: Any) -> None:
-    target += source

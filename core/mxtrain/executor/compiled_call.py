@@ -40,7 +40,7 @@ class CompiledCall:
             name: Target(grad, "write") for name, grad in zip(names, self._grads, strict=True) if grad is not None
         }
         self._compiled = compile_graph(
-            ctx, heads, dict(zip(names, own, strict=True)), targets, (), kept=kept, is_train=is_train
+            ctx, heads, dict(zip(names, own, strict=True)), targets, {}, kept=kept, is_train=is_train
         )
         plan = self._compiled.plan
         self._forward = plan.training if is_train else plan.inference

@@ -12,10 +12,11 @@ from mxtrain.device.float_errors import ignoring_float_errors
 from mxtrain.executor.common_expressions import eliminate_common_expressions
 from mxtrain.executor.compilation import Target, compile_graph
 from mxtrain.executor.memory import key_of
+from mxtrain.executor.placement import Placement
 from mxtrain.executor.plan import Plan, StepList
 from mxtrain.executor.shown_names import shown_input_names
 from mxtrain.ndarray import deferred
-from mxtrain.ndarray.array_type import NDArray, wrap
+from mxtrain.ndarray.array_type import NDArray, contiguous_copy, wrap
 from mxtrain.symbol.debug import describe
 from mxtrain.symbol.graph import Entry, Node
 from mxtrain.symbol.symbol_type import Symbol
@@ -43,8 +44,9 @@ class Executor:
         grad_req: Mapping[str, str],
         aux: Mapping[str, NDArray],
         *,
-        spare: Sequence[Any] = (),
+        spare: Mapping[Context, Any] | None = None,
         arenas: "Sequence[Any]" = (),
+        placement: Placement | None = None,
     ) -> None:
         self._symbol = symbol
         self._ctx = ctx
@@ -60,10 +62,14 @@ class Executor:
         self._monitor_all = False
         self._has_run = False
         self._heads = optimized(symbol.heads)
-        compiled = compile_graph(ctx, self._heads, {**args, **aux}, self._targets(), spare)
+        self.placement = placement or Placement(ctx)
+        compiled = compile_graph(
+            ctx, self._heads, {**args, **aux}, self._targets(), spare or {}, placement=self.placement
+        )
         self._plan = compiled.plan
+        self._num_repeated = compiled.num_repeated
         self._head_grads = compiled.head_grads
-        self.outputs = [wrap(buffer, ctx) for buffer in compiled.outputs]
+        self.outputs = [wrap(*output) for output in zip(compiled.outputs, compiled.places, strict=True)]
 
     def _targets(self) -> dict[str, Target]:
         """Where the gradients that are wanted go."""
@@ -133,7 +139,7 @@ class Executor:
             raise ArgumentError(
                 f"Output {index}: expected a gradient of shape {tuple(buffer.shape)}. Received: {tuple(grad.shape)}."
             )
-        _overwrite(wrap(buffer, self._ctx), grad)
+        _overwrite(wrap(buffer, self.outputs[index].context), grad)
 
     def _listed(self, out_grads: Any) -> list[Any]:
         if out_grads is None:
@@ -159,22 +165,23 @@ class Executor:
     def _run_watched(self, steps: StepList, plan: Plan) -> None:
         """Run step by step, showing each result to the monitor."""
         for step, node in zip(steps.steps, steps.nodes, strict=True):
-            if node is not None and self._monitor_all:
+            if node is not None and self._monitor_all and "repeats" not in node.runtime:
                 self._show_inputs(node)
             StepList([step], [node]).run(plan)
-            if node is not None:
+            if node is not None and "repeats" not in node.runtime:
                 for index, name in enumerate(node.all_output_names[: node.num_outputs]):
-                    self._show(name, plan.buffers[id(node), index])
+                    self._show(name, Entry(node, index))
 
     def _show_inputs(self, node: Node) -> None:
         for name, entry in zip(shown_input_names(node), node.inputs, strict=False):
             if entry.node.is_variable:
-                self._show(entry.node.name, self._plan.buffers[key_of(entry)])
-            self._show(f"{node.name}_{name}", self._plan.buffers[key_of(entry)])
+                self._show(entry.node.name, entry)
+            self._show(f"{node.name}_{name}", entry)
 
-    def _show(self, name: str, buffer: Any) -> None:
+    def _show(self, name: str, entry: Entry) -> None:
         if self._monitor is not None:
-            self._monitor(name, wrap(buffer.copy(), self._ctx))
+            ctx = self._plan.places[id(entry.node)]
+            self._monitor(name, wrap(contiguous_copy(self._plan.buffers[key_of(entry)], ctx), ctx))
 
     def set_monitor_callback(self, callback: Callable[[str, NDArray], None] | None, monitor_all: bool = False) -> None:
         """Call `callback(name, array)` with every operator's output while running; monitor_all: with inputs as well."""
@@ -228,17 +235,23 @@ class Executor:
         return Symbol(self._heads)
 
     @property
+    def memory(self) -> dict[Context, Any]:
+        """The byte buffer on each device that intermediate values share."""
+        return self._plan.memory
+
+    @property
     def memory_slots(self) -> list[Any]:
         """The byte buffers that intermediate values share."""
-        return self._plan.slots
+        return list(self._plan.memory.values())
 
     def debug_str(self) -> str:
-        """The graph and its memory in words."""
-        total = sum(slot.nbytes for slot in self._plan.slots)
-        return (
-            f"{describe(self._heads)}Total {round(total / 2**20)} MB allocated: {total} bytes of intermediate values "
-            f"in {len(self._plan.slots)} buffers\n"
-        )
+        """The graph and its memory in words: MXNet's lines, then ours."""
+        sizes = {ctx: buffer.nbytes for ctx, buffer in self._plan.memory.items()}
+        total = sum(sizes.values())
+        lines = [f"Total {total >> 20} MB allocated", "Total 0 TempSpace resource requested"]
+        lines += [f"Intermediate values on {ctx}: {nbytes} bytes" for ctx, nbytes in sizes.items()]
+        lines.append(f"Computed again in backward: {self._num_repeated} of {len(self._plan.training.steps)} operators")
+        return describe(self._heads) + "\n".join(lines) + "\n"
 
 
 def _overwrite(target: NDArray, value: Any) -> None:

@@ -1,17 +1,19 @@
-"""Memory planning: which value of a graph lives in which buffer.
+"""Memory planning: which value of a graph lives in which block of memory.
 
-Values whose lives do not overlap share a buffer; an operator that may compute in place takes over the buffer of an
+Values whose lives do not overlap share memory; an operator that may compute in place takes over the block of an
 input that nobody reads later; reshapes are views. The plan is made once, when an executor is bound.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from mxtrain.executor.packing import ALIGNMENT, Block, most_alive, pack
 from mxtrain.symbol.graph import Entry, Node
 
-ALIGNMENT = 64  # bytes: a cache line, and what vector loads like
+__all__ = ["ALIGNMENT", "Key", "MemoryPlan", "MemoryPlanner", "Spec", "key_of"]
 
 Key = tuple[int, int]  # (id of a node, index of its output)
 
@@ -22,18 +24,11 @@ def key_of(entry: Entry) -> Key:
 
 
 @dataclass
-class Slot:
-    """A buffer that several values use one after the other."""
-
-    nbytes: int
-
-
-@dataclass
 class MemoryPlan:
-    """slots: the shared buffers. slot_of: which slot a value lives in. view_of: which value a value is a reshape of."""
+    """blocks: pieces of memory. block_of: which one a value lives in. view_of: which value a value is a reshape of."""
 
-    slots: list[Slot] = field(default_factory=list)
-    slot_of: dict[Key, int] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    block_of: dict[Key, int] = field(default_factory=dict)
     view_of: dict[Key, Key] = field(default_factory=dict)
 
     def root(self, key: Key) -> Key:
@@ -41,6 +36,21 @@ class MemoryPlan:
         while key in self.view_of:
             key = self.view_of[key]
         return key
+
+    def by_place(self) -> dict[Any, list[Block]]:
+        """The blocks of each device."""
+        found: dict[Any, list[Block]] = {}
+        for block in self.blocks:
+            found.setdefault(block.place, []).append(block)
+        return found
+
+    def pack(self) -> dict[Any, int]:
+        """Give every block its offset; returns the bytes needed on each device."""
+        return {place: pack(blocks) for place, blocks in self.by_place().items()}
+
+    def least_bytes(self) -> int:
+        """The bytes that are alive at the busiest step, over all devices; `pack` comes close to it."""
+        return sum(most_alive(blocks) for blocks in self.by_place().values())
 
 
 @dataclass(frozen=True)
@@ -60,25 +70,28 @@ class Spec:
 
 
 class MemoryPlanner:
-    """Walks the nodes in execution order and gives each value a place.
+    """Walks the nodes in execution order and gives each value a block.
 
     specs: shape and dtype of every value. fixed: values that have memory of their own (arguments, gradients).
-    kept: values that must outlive the run (outputs of the graph). spare: sizes in bytes of buffers that exist already.
+    kept: values that must outlive the run (outputs of the graph). place_of: the device of a node's outputs.
     """
 
     def __init__(
-        self, specs: Mapping[Key, Spec], fixed: Iterable[Key], kept: Iterable[Key], spare: Sequence[int] = ()
+        self,
+        specs: Mapping[Key, Spec],
+        fixed: Iterable[Key],
+        kept: Iterable[Key],
+        place_of: Callable[[Node], Any] = lambda node: None,
     ) -> None:
         self._specs = specs
         self._fixed = set(fixed)
         self._kept = set(kept)
-        self._plan = MemoryPlan([Slot(nbytes) for nbytes in spare])
-        self._free: list[int] = list(range(len(spare)))
+        self._place_of = place_of
+        self._plan = MemoryPlan()
         self._uses: dict[Key, int] = {}
-        self._dispossessed: set[Key] = set()
 
     def plan(self, nodes: Sequence[Node]) -> MemoryPlan:
-        """The plan for nodes in execution order (variables excluded)."""
+        """The plan for nodes in execution order (variables excluded); its blocks are not packed yet."""
         for node in nodes:
             self._note_view(node)
         self._kept = {self._plan.root(key) for key in self._kept}
@@ -86,9 +99,14 @@ class MemoryPlanner:
             for entry in node.inputs:
                 root = self._plan.root(key_of(entry))
                 self._uses[root] = self._uses.get(root, 0) + 1
-        for node in nodes:
-            self._place(node)
+        for step, node in enumerate(nodes):
+            self._place(step, node)
+        for key in self._kept & self._plan.block_of.keys():
+            self._block(key).last = len(nodes)
         return self._plan
+
+    def _block(self, key: Key) -> Block:
+        return self._plan.blocks[self._plan.block_of[key]]
 
     def _note_view(self, node: Node) -> None:
         """A reshape shares its input's memory, unless one of the two has to have its own."""
@@ -100,61 +118,36 @@ class MemoryPlanner:
             return
         self._plan.view_of[key] = source
 
-    def _place(self, node: Node) -> None:
+    def _place(self, step: int, node: Node) -> None:
         outputs = [(id(node), i) for i in range(node.num_outputs)]
-        placed = [key for key in outputs if key not in self._fixed and key not in self._plan.view_of]
-        taken = self._take_over(node, placed)
-        for key in placed:
-            if key not in taken:
-                self._plan.slot_of[key] = self._allocate(self._specs[key].nbytes)
+        for index, key in enumerate(outputs):
+            if key in self._fixed or key in self._plan.view_of:
+                continue
+            if index > 0 or not self._take_over(step, node, key):
+                self._plan.block_of[key] = len(self._plan.blocks)
+                self._plan.blocks.append(Block(self._specs[key].nbytes, step, step, self._place_of(node)))
         for entry in node.inputs:
-            self._release_use(self._plan.root(key_of(entry)))
-        for key in placed:
-            if not self._uses.get(key):
-                self._release(key)
+            root = self._plan.root(key_of(entry))
+            self._uses[root] -= 1
+            if root in self._plan.block_of:
+                self._block(root).last = step
 
-    def _take_over(self, node: Node, placed: Sequence[Key]) -> set[Key]:
-        """Let output 0 compute in place of an input that dies here."""
-        if node.op is None or not placed or placed[0] != (id(node), 0):
-            return set()
-        output = placed[0]
+    def _take_over(self, step: int, node: Node, output: Key) -> bool:
+        """Let output 0 compute in place of an input that dies here; whether it does."""
+        if node.op is None:
+            return False
         for index in node.op.inplace:
             if index >= len(node.inputs):
                 continue
             source = self._plan.root(key_of(node.inputs[index]))
             if self._dies_here(source) and self._same_size(source, output):
-                self._plan.slot_of[output] = self._plan.slot_of[source]
-                self._dispossessed.add(source)
-                return {output}
-        return set()
+                self._plan.block_of[output] = self._plan.block_of[source]
+                return True
+        return False
 
     def _dies_here(self, source: Key) -> bool:
-        """Whether the reader at hand is the last one of a value that lives in a shared buffer."""
-        return source in self._plan.slot_of and source not in self._kept and self._uses.get(source) == 1
+        """Whether the reader at hand is the last one of a value that lives in a shared block."""
+        return source in self._plan.block_of and source not in self._kept and self._uses.get(source) == 1
 
     def _same_size(self, a: Key, b: Key) -> bool:
         return self._specs[a].nbytes == self._specs[b].nbytes and self._specs[a].dtype == self._specs[b].dtype
-
-    def _allocate(self, nbytes: int) -> int:
-        """The smallest free buffer that is large enough, else the largest one grown, else a new one."""
-        fitting = [slot for slot in self._free if self._plan.slots[slot].nbytes >= nbytes]
-        if fitting:
-            chosen = min(fitting, key=lambda slot: self._plan.slots[slot].nbytes)
-        elif self._free:
-            chosen = max(self._free, key=lambda slot: self._plan.slots[slot].nbytes)
-            self._plan.slots[chosen].nbytes = nbytes
-        else:
-            self._plan.slots.append(Slot(nbytes))
-            return len(self._plan.slots) - 1
-        self._free.remove(chosen)
-        return chosen
-
-    def _release_use(self, root: Key) -> None:
-        self._uses[root] -= 1
-        if self._uses[root] == 0:
-            self._release(root)
-
-    def _release(self, key: Key) -> None:
-        slot = self._plan.slot_of.get(key)
-        if slot is not None and key not in self._kept and key not in self._dispossessed:
-            self._free.append(slot)

@@ -33,8 +33,17 @@ def reshape(self: Executor, partial_shaping: bool = False, allow_up_sizing: bool
         _check_change(name, self.aux_dict[name], spec, partial_shaping, allow_up_sizing)
         aux[name] = resized(self.aux_dict[name], spec)
     arenas = [arena for arena in self.arenas if all(args[name] is self.arg_dict[name] for name in arena.names)]
-    spare = self.memory_slots
-    return Executor(self.symbol, self.context, args, grads, self.grad_req, aux, spare=spare, arenas=arenas)
+    return Executor(
+        self.symbol,
+        self.context,
+        args,
+        grads,
+        self.grad_req,
+        aux,
+        spare=self.memory,
+        arenas=arenas,
+        placement=self.placement,
+    )
 
 
 def _check_change(name: str, old: NDArray, new: Spec, allowed: bool, up_sizing: bool) -> None:
