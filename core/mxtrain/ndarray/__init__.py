@@ -13,7 +13,7 @@ from mxtrain.ndarray.assembly import (
 )
 from mxtrain.ndarray.assembly import to_dlpack as to_dlpack_for_read
 from mxtrain.ndarray.assembly import to_dlpack as to_dlpack_for_write
-from mxtrain.ndarray.creation import arange, array, empty, eye, from_numpy, full, linspace, ones, zeros
+from mxtrain.ndarray.creation import arange, empty, eye, from_numpy, full, linspace, ones, zeros
 from mxtrain.ndarray.deferred import settle_all as _settle_all
 from mxtrain.ndarray.operators import functions as _functions
 from mxtrain.ndarray.pairwise import (
@@ -37,6 +37,8 @@ from mxtrain.ndarray.pairwise import (
     true_divide,
 )
 from mxtrain.ndarray.serialization import load, load_frombuffer, save
+from mxtrain.ndarray.sparse.creation import array_of_any_storage as array
+from mxtrain.ndarray.sparse_array import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
 from mxtrain.ops.namespaces import populate as _populate
 
 
@@ -57,7 +59,10 @@ def _synchronize_gpus() -> None:
 _populate(__name__, _functions)
 
 __all__ = [
+    "BaseSparseNDArray",
+    "CSRNDArray",
     "NDArray",
+    "RowSparseNDArray",
     "add",
     "arange",
     "array",
@@ -93,6 +98,7 @@ __all__ = [
     "random",
     "reset_arrays",
     "save",
+    "sparse",
     "split_v2",
     "subtract",
     "to_dlpack_for_read",

@@ -74,16 +74,21 @@ def _reflected_method(array_op: Operator, scalar_op: Operator) -> Callable[[NDAr
     return method
 
 
-def _in_place_method(array_op: Operator, scalar_op: Operator, symbol: str) -> Callable[[NDArray, Any], Any]:
+def _in_place_method(
+    array_op: Operator, same_shape_op: Operator, scalar_op: Operator, symbol: str
+) -> Callable[[NDArray, Any], Any]:
     def method(self: NDArray, other: Any) -> Any:
         if recording.mode.recording and self._entry is not None:
             raise MXNetError(
                 f"Expected: no in-place operator on a recorded array. Received: `a {symbol} b`. "
                 f"{recording.IN_PLACE_REFUSED} Write `a = a ...` instead."
             )
+        if type(other) is NDArray:
+            return invoke(array_op, (self, other), _NO_PARAMS, out=self)
         operand = other if isinstance(other, NDArray) else _as_operand(other, self)
-        if operand is not None:
-            return invoke(array_op, (self, operand), _NO_PARAMS, out=self)
+        if operand is not None:  # a sparse one has kernels where nothing is broadcast
+            op = same_shape_op if self.shape == operand.shape else array_op
+            return invoke(op, (self, operand), _NO_PARAMS, out=self)
         params = _scalar(other)
         if params is None:
             raise ArgumentTypeError(f"Expected: an NDArray or a number. Received: {type(other).__name__}.")
@@ -110,8 +115,8 @@ def _install() -> None:
         setattr(NDArray, f"__{name}__", _binary_method(find(array_op), find(same_shape_op), find(scalar_op)))
         setattr(NDArray, f"__r{name}__", _reflected_method(find(array_op), find(reflected_op)))
     for name in IN_PLACE:
-        array_op, _, scalar_op, _ = BINARY[name]
-        setattr(NDArray, f"__i{name}__", _in_place_method(find(array_op), find(scalar_op), IN_PLACE[name]))
+        operators = (find(operator) for operator in BINARY[name][:3])
+        setattr(NDArray, f"__i{name}__", _in_place_method(*operators, IN_PLACE[name]))
     for name, operators in COMPARISONS.items():
         setattr(NDArray, f"__{name}__", _comparison_method(name, *(find(operator) for operator in operators)))
     negative, absolute = find("negative"), find("abs")

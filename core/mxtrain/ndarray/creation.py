@@ -8,6 +8,8 @@ from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.context import Context, current_context
 from mxtrain.dtypes import FLOATING, as_dtype
 from mxtrain.ndarray.array_type import NDArray, wrap
+from mxtrain.ndarray.sparse_array import wrap_value
+from mxtrain.ops.sparse.containers import CSR, STORAGE_TYPES, empty_container
 
 
 def as_shape(shape: Any) -> tuple[int, ...]:
@@ -69,14 +71,25 @@ def zeros(
     out: NDArray | None = None,
     **kwargs: Any,
 ) -> NDArray:
-    """A new array of zeros; float32 by default. out: an array to fill instead."""
+    """A new array of zeros; float32 by default. stype: its storage type. out: an array to fill instead."""
     if out is not None:
         return full(shape, 0, out=out)
     ctx = ctx or current_context()
+    if stype not in (None, "default"):
+        return _sparse_zeros(stype, as_shape(shape), ctx, as_dtype(dtype))
     if ctx.device_typeid == 2:
         with ctx.backend.active():
             return wrap(ctx.xp.zeros(as_shape(shape), as_dtype(dtype)), ctx)
     return wrap(np.zeros(as_shape(shape), as_dtype(dtype)), ctx)
+
+
+def _sparse_zeros(stype: Any, shape: tuple[int, ...], ctx: Context, dtype: Any) -> NDArray:
+    if stype not in STORAGE_TYPES:
+        raise ArgumentError(f"Expected: a storage type of {list(STORAGE_TYPES)}. Received: {stype!r}.")
+    if not shape or (stype == CSR and len(shape) != 2):
+        raise ArgumentError(f"Expected: two axes for csr, one or more for row_sparse. Received: {stype}, {shape}.")
+    with ctx.backend.active():
+        return wrap_value(empty_container(ctx.xp, stype, shape, dtype), ctx)
 
 
 def ones(
@@ -87,8 +100,10 @@ def ones(
 
 
 def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:
-    """A new array whose values are undefined; float32 by default."""
+    """A new array whose values are undefined; float32 by default. stype: its storage type; a sparse one is zeros."""
     ctx = ctx or current_context()
+    if stype not in (None, "default"):
+        return _sparse_zeros(stype, as_shape(shape), ctx, as_dtype(dtype))
     if ctx.device_typeid == 2:
         with ctx.backend.active():
             return wrap(ctx.xp.empty(as_shape(shape), as_dtype(dtype)), ctx)

@@ -1,5 +1,6 @@
 """The operators that are also methods of NDArray, such as `a.sum(axis=1)`; importing this module installs them."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -77,7 +78,7 @@ def squeeze(self: NDArray, axis: Any = None, inplace: bool = False) -> NDArray:
 
 def flatten(self: NDArray, inplace: bool = False) -> NDArray:
     """All axes but the first merged into one. inplace: a view of the same memory."""
-    rest = self.size // max(self.shape[0], 1)
+    rest = math.prod(self.shape[1:])
     return _in_place_if(inplace, self, (self.shape[0], rest), functions.flatten)
 
 

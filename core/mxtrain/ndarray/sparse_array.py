@@ -8,6 +8,7 @@ import numpy as np
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context
 from mxtrain.device import to_numpy
+from mxtrain.dtypes import as_dtype
 from mxtrain.ndarray import deferred, recording
 from mxtrain.ndarray.array_type import NDArray, transfer, wrap
 from mxtrain.ops import find
@@ -142,9 +143,19 @@ class BaseSparseNDArray(NDArray):
 
     def astype(self, dtype: Any, copy: bool = True) -> NDArray:
         """The array with another element type; itself when copy is False and it has that type already."""
-        if not copy and self._storage.dtype == np.dtype(dtype):
+        if not copy and self._storage.dtype == as_dtype(dtype):
             return self
-        return self.cast(dtype=dtype)
+        with self._ctx.backend.active():
+            converted = self.storage.with_values(self.storage.values.astype(as_dtype(dtype)))
+        result = wrap_value(converted, self._ctx)
+        if recording.mode.recording:
+            params = {"dtype": as_dtype(dtype)}
+            recording.tape.record(find("Cast"), params, (self,), (result,), recording.mode.training, None)
+        return result
+
+    def asscalar(self) -> Any:
+        """The only element as a NumPy scalar. Raises ArgumentError where there is not exactly one."""
+        return wrap(self.asnumpy(), Context("cpu", 0)).asscalar()
 
     def copyto(self, other: NDArray | Context) -> NDArray:
         """Copy into another array of the same shape and of any storage, or to a context; returns the target."""

@@ -9,7 +9,9 @@ import numpy as np
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels.precision import deliver
+from mxtrain.ops.kernels.sparse import pairs
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
+from mxtrain.ops.storage import Form, form
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Binary:
     compute: Callable[..., Any]
     gradient: Any
     low: float = -1.0  # range of the test inputs
+    storage: Callable[[Any], tuple[Form, ...]] = lambda forward: ()  # the same-shape operator's forms
+    broadcast_storage: Callable[[Any], tuple[Form, ...]] = lambda forward: ()
 
 
 def _ufunc(name: str) -> Callable[..., Any]:
@@ -62,6 +66,49 @@ def _divide(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
     return xp.true_divide(lhs, rhs, out=out)
 
 
+def _union(forward: Any) -> tuple[Form, ...]:
+    compute = pairs.on_union(forward)
+    return form("csr, csr -> csr", compute), form("row_sparse, row_sparse -> row_sparse", compute)
+
+
+def _sum_forms(forward: Any) -> tuple[Form, ...]:
+    left, right = pairs.into_lhs(forward), pairs.into_rhs(forward)
+    return (
+        *_union(forward),
+        form("default, csr -> default", left),
+        form("default, row_sparse -> default", left),
+        form("csr, default -> default", right),
+        form("row_sparse, default -> default", right),
+    )
+
+
+def _difference_forms(forward: Any) -> tuple[Form, ...]:
+    left = pairs.into_lhs(forward)
+    return (
+        *_union(forward),
+        form("default, csr -> default", left),
+        form("default, row_sparse -> default", left),
+    )
+
+
+def _product_forms(forward: Any) -> tuple[Form, ...]:
+    both, left, right = (
+        make(forward) for make in (pairs.on_intersection, pairs.at_stored_of_lhs, pairs.at_stored_of_rhs)
+    )
+    return (
+        form("csr, csr -> csr", both),
+        form("row_sparse, row_sparse -> row_sparse", both),
+        form("csr, default -> csr", left),
+        form("row_sparse, default -> row_sparse", left),
+        form("default, csr -> csr", right),
+        form("default, row_sparse -> row_sparse", right),
+    )
+
+
+def _onto_csr(forward: Any) -> tuple[Form, ...]:
+    return (form("csr, default -> csr", pairs.broadcast_onto_csr(forward)),)
+
+
 ARITHMETIC = (
     Binary(
         ("elemwise_add", "_plus", "_Plus", "_add", "_grad_add"),
@@ -69,6 +116,7 @@ ARITHMETIC = (
         "lhs + rhs",
         _ufunc("add"),
         lambda F, gy, y, lhs, rhs: (gy, gy),
+        storage=_sum_forms,
     ),
     Binary(
         ("elemwise_sub", "_minus", "_Minus", "_sub"),
@@ -76,6 +124,7 @@ ARITHMETIC = (
         "lhs - rhs",
         _ufunc("subtract"),
         lambda F, gy, y, lhs, rhs: (gy, -gy),
+        storage=_difference_forms,
     ),
     Binary(
         ("elemwise_mul", "_mul", "_Mul"),
@@ -83,6 +132,8 @@ ARITHMETIC = (
         "lhs * rhs",
         _ufunc("multiply"),
         lambda F, gy, y, lhs, rhs: (gy * rhs, gy * lhs),
+        storage=_product_forms,
+        broadcast_storage=_onto_csr,
     ),
     Binary(
         ("elemwise_div", "_div", "_Div"),
@@ -91,6 +142,7 @@ ARITHMETIC = (
         _divide,
         lambda F, gy, y, lhs, rhs: (gy / rhs, -gy * lhs / (rhs * rhs)),
         low=0.5,
+        broadcast_storage=_onto_csr,
     ),
     Binary(
         ("_mod", "_Mod"),
@@ -114,6 +166,7 @@ ARITHMETIC = (
         "the larger one",
         _ufunc("maximum"),
         lambda F, gy, y, lhs, rhs: (gy * (lhs >= rhs), gy * (lhs < rhs)),
+        storage=_union,
     ),
     Binary(
         ("_minimum", "_Minimum"),
@@ -121,6 +174,7 @@ ARITHMETIC = (
         "the smaller one",
         _ufunc("minimum"),
         lambda F, gy, y, lhs, rhs: (gy * (lhs <= rhs), gy * (lhs > rhs)),
+        storage=_union,
     ),
     Binary(
         ("_hypot",),
@@ -128,6 +182,7 @@ ARITHMETIC = (
         "sqrt(lhs^2 + rhs^2)",
         _in_floats("hypot"),
         lambda F, gy, y, lhs, rhs: (gy * lhs / y, gy * rhs / y),
+        storage=_union,
     ),
 )
 LOGIC = tuple(
@@ -181,6 +236,8 @@ def _declare_elementwise(function: Binary) -> None:
         gradient=function.gradient,
         infer_shape=shapes.same,
         inplace=(0, 1),
+        elementwise=True,
+        storage=function.storage(forward),
     )
 
 
@@ -211,6 +268,8 @@ def _declare_broadcasting(function: Binary) -> None:
         gradient=gradient if callable(differentiate) else differentiate,
         infer_shape=shapes.broadcast,
         inplace=(0, 1),
+        elementwise="broadcast",
+        storage=function.broadcast_storage(forward),
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from mxtrain.ops import shapes
 from mxtrain.ops.operator import Case, operator
+from mxtrain.ops.storage import on_values
 
 # from this size on, one pass over the data outweighs the slower call
 LARGE = 16384
@@ -18,6 +19,8 @@ class Clip:
 
     infer_shape = shapes.same
     inplace = (0,)
+    elementwise = True
+    storage = on_values("csr", "row_sparse", when=lambda p: p.a_min <= 0 <= p.a_max)
 
     def forward(xp, data, *, a_min: float, a_max: float, out=None):
         low, high = _limit(data.dtype, a_min), _limit(data.dtype, a_max)

@@ -10,6 +10,7 @@ from mxtrain.ops import shapes
 from mxtrain.ops.elementwise.binary import require_numbers
 from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
+from mxtrain.ops.storage import Form, on_values
 
 
 def _ufunc(name: str, *, reflected: bool = False) -> Callable[..., Any]:
@@ -150,6 +151,26 @@ _FAMILY: tuple[tuple[tuple[str, ...], str, Callable[..., Any], Any, float], ...]
 )
 
 
+# for which scalars an operator maps 0 to 0, so that sparse arrays stay sparse, as in MXNet 1.9.1
+_KEEPS_ZERO: dict[str, Callable[[float], bool]] = {
+    "_plus_scalar": lambda scalar: scalar == 0,
+    "_minus_scalar": lambda scalar: scalar == 0,
+    "_mul_scalar": lambda scalar: True,
+    "_div_scalar": lambda scalar: True,
+    "_equal_scalar": lambda scalar: scalar != 0,
+    "_not_equal_scalar": lambda scalar: scalar == 0,
+    "_greater_scalar": lambda scalar: scalar >= 0,
+    "_greater_equal_scalar": lambda scalar: scalar > 0,
+    "_lesser_scalar": lambda scalar: scalar <= 0,
+    "_lesser_equal_scalar": lambda scalar: scalar < 0,
+}
+
+
+def _storage(name: str) -> tuple[Form, ...]:
+    keeps_zero = _KEEPS_ZERO.get(name)
+    return () if keeps_zero is None else on_values("csr", "row_sparse", when=lambda p: keeps_zero(p.scalar))
+
+
 @functools.lru_cache(1024)
 def _as_element(dtype: np.dtype, scalar: float) -> Any:
     """A number as MXNet converts it to an integer dtype: without its fraction, wrapped around where it is too large."""
@@ -184,6 +205,8 @@ def _declare(names: tuple[str, ...], meaning: str, compute: Callable[..., Any], 
         gradient=gradient if callable(formula) else formula,
         infer_shape=shapes.same,
         inplace=(0,),
+        elementwise=True,
+        storage=_storage(names[0]),
     )
 
 

@@ -14,8 +14,17 @@ from mxtrain.ops.kernels.gamma_function import digamma, gamma, log_gamma, trigam
 from mxtrain.ops.kernels.inverse_error_function import inverse_erf
 from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT, Case, declare_operator
+from mxtrain.ops.storage import on_values
 
 Compute = Callable[[Any, Any, Any], Any]  # (xp, data, out) -> result
+# of those that map 0 to 0, these keep sparse arrays sparse, as in MXNet 1.9.1
+KEEP_SPARSE = frozenset(
+    (
+        *("abs", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil", "degrees", "expm1", "fix", "floor", "log1p"),
+        *("negative", "radians", "relu", "rint", "round", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh"),
+        "trunc",
+    )
+)
 
 
 def _declare(
@@ -47,6 +56,8 @@ def _declare(
         gradient=gradient,
         infer_shape=shapes.same,
         inplace=(0,),
+        elementwise=True,
+        storage=on_values("csr", "row_sparse") if name in KEEP_SPARSE else (),
     )
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from mxtrain.ops import shapes
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
+from mxtrain.ops.storage import on_values
 
 
 def _copy(data, out):
@@ -72,6 +73,7 @@ class MakeLossSimple:
     """A copy of the data, with the gradient 1 whatever the gradient of the output. data: any shape, floating."""
 
     infer_shape = shapes.same
+    storage = on_values("csr", "row_sparse")
     ignores_head_gradient = True
 
     def forward(xp, data, *, out=None):

@@ -1,6 +1,7 @@
 """Operators that copy their input: on one device, between devices, to another element type."""
 
 from mxtrain.ops import shapes, types
+from mxtrain.ops.kernels.precision import converted
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType
 from mxtrain.ops.storage import on_values
@@ -13,6 +14,7 @@ class Copy:
     infer_shape = shapes.same
     storage = on_values("csr", "row_sparse")
     inplace = (0,)
+    elementwise = True
 
     def forward(xp, data, *, out=None):
         if out is None:
@@ -52,6 +54,7 @@ class BlockGrad:
     infer_shape = shapes.same
     storage = on_values("csr", "row_sparse")
     inplace = (0,)
+    elementwise = True
 
     def forward(xp, data, *, out=None):
         if out is None:
@@ -70,16 +73,13 @@ class Cast:
     """The values converted to another element type, as C converts them. data: any shape. Output: dtype `dtype`."""
 
     infer_shape = shapes.same
-    storage = on_values("csr", "row_sparse")
+    elementwise = True
 
     def infer_type(ins, outs, p):
         return ins, [p.dtype]
 
     def forward(xp, data, *, dtype: DType, out=None):
-        if out is None:
-            return data.astype(dtype)
-        out[...] = data.astype(dtype, copy=False)
-        return out
+        return converted(xp, data, dtype, out)
 
     def gradient(F, gy, y, data, *, dtype):
         return F._cast_like(gy, data)
@@ -95,10 +95,7 @@ class CastLike:
         return ins, [ins[1]]
 
     def forward(xp, data, like, *, out=None):
-        if out is None:
-            return data.astype(like.dtype)
-        out[...] = data.astype(like.dtype, copy=False)
-        return out
+        return converted(xp, data, like.dtype, out)
 
     def gradient(F, gy, y, data, like):
         return F._cast_like(gy, data), None

@@ -9,6 +9,8 @@ from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator, operator
 from mxtrain.ops.parameters import DType, Shape
+from mxtrain.ops.sparse.containers import empty_container
+from mxtrain.ops.storage import form
 
 
 def infer_from_parameter(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
@@ -40,7 +42,12 @@ def _declare_like(name: str, value: int) -> None:
         gradient=ZERO_GRADIENT,
         infer_shape=shapes.same,
         inplace=(0,),
+        storage=(form("csr -> csr", _empty_like), form("row_sparse -> row_sparse", _empty_like)) if not value else (),
     )
+
+
+def _empty_like(xp: Any, data: Any) -> Any:
+    return empty_container(xp, data.stype, data.shape, data.dtype)
 
 
 def _declare_constant(name: str, value: int) -> None:
