@@ -37,13 +37,16 @@ Other names a class may define (p holds all parameters as attributes):
 `aux` (names of the inputs that are auxiliary states, last, or a function of p), `mutates` (names of inputs that forward
 writes, or a function of p), `outputs` (names, or a function of p), `visible` (how many of the outputs a user sees, or
 a function of p),
-`inplace` (indices of inputs whose buffer output 0 may take over), `view` (the output is the input's memory in another
-shape), `ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`,
+`inplace` (indices of inputs whose buffer output 0 may take over), `elementwise` (True where an element of the only
+output depends on the elements at its place alone, "broadcast" where inputs may broadcast to it, or a function of p:
+large arrays are then computed in blocks), `view` (the output is the input's memory in another shape),
+`ignores_head_gradient` (a loss layer: its gradient does not depend on gy), `create_state`, `count`,
 `listed_outputs` (names of the outputs in symbols and their JSON, or a function of p, where MXNet has others or hides
 more), `variable_attributes` (attributes, by input, of the variables that a symbol makes for missing inputs), `storage`
 (the combinations of sparse and dense inputs that it has kernels for, as forms of `mxtrain.ops.storage`; any other is
 computed densely). Gradients need no rule of their own: they are written in operators, whose storage is inferred like
 that of all others.
+`repeatable`: whether forward may run twice in a step, to save the memory of its outputs (default: where it has no state).
 """
 
 import inspect
@@ -54,6 +57,7 @@ from typing import Any
 
 from mxtrain.base import ArgumentError, ArgumentTypeError, IndexRangeError, MXNetError
 from mxtrain.ops import types as type_rules
+from mxtrain.ops.large_arrays import add_elementwise_kernel
 from mxtrain.ops.parameters import Parameter, Params, parse_params, read_parameter
 from mxtrain.ops.registry import register
 from mxtrain.ops.sparse.containers import DENSE
@@ -105,11 +109,15 @@ class Case:
 
 @dataclass
 class Kernel:
-    """A faster forward that stands in where `when(arrays, p)` holds; the plain forward stays the reference."""
+    """A faster forward that stands in where `when(arrays, p)` holds; the plain forward stays the reference.
+
+    min_size: elements that the first or the last input must have.
+    """
 
     name: str
     forward: Callable[..., Any]
     when: Callable[[Sequence[Any], Params], bool]
+    min_size: int = 0
 
 
 @dataclass(eq=False)
@@ -149,22 +157,32 @@ class Operator:
     def __repr__(self) -> str:
         return f"<operator {self.name}>"
 
-    def kernel(self, name: str, when: Callable[[Sequence[Any], Params], bool]) -> Callable[[Any], Any]:
-        """Decorator that registers a faster forward beside the plain one, guarded by `when(arrays, p)`."""
+    def kernel(
+        self, name: str, when: Callable[[Sequence[Any], Params], bool], min_size: int = 0
+    ) -> Callable[[Any], Any]:
+        """Decorator that registers a faster forward beside the plain one, guarded by `when(arrays, p)`.
+
+        min_size: elements that the first or the last input must have; the guard is not asked for fewer.
+        """
 
         def add(forward: Callable[..., Any]) -> Callable[..., Any]:
-            self.kernels.append(Kernel(name, forward, when))
+            self.kernels.append(Kernel(name, forward, when, min_size))
+            self.kernel_size = min(kernel.min_size for kernel in self.kernels)
             return forward
 
         return add
 
     def choose_forward(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> Callable[..., Any]:
         """The forward to run on arrays like these: the first kernel whose guard holds, else the plain one."""
-        if self.kernels:
-            p = Params(**params)
-            for kernel in self.kernels:
-                if kernel.when(arrays, p):
-                    return kernel.forward
+        if not self.kernels:
+            return self.forward
+        size = max(arrays[0].size, arrays[-1].size) if arrays else 0
+        if size < self.kernel_size:
+            return self.forward
+        p = Params(**params)
+        for kernel in self.kernels:
+            if size >= kernel.min_size and kernel.when(arrays, p):
+                return kernel.forward
         return self.forward
 
     def choose_form(self, stypes: Sequence[str], params: Mapping[str, Any]) -> Form | None:
@@ -236,6 +254,7 @@ class Operator:
         return {name: value for name, value in params.items() if name != self.count}
 
     def __post_init__(self) -> None:
+        self.kernel_size = 0  # elements from which on some kernel may stand in
         # whether forward returns a bare array (and gradient takes a bare gy and y) rather than tuples
         self.single_output = self.choose_outputs is None
         self._forward_parameters = frozenset(inspect.signature(self.forward).parameters)
@@ -353,6 +372,8 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         repeatable=parts.get("repeatable", "create_state" not in parts),
         storage=tuple(parts.get("storage", ())),
     )
+    if (elementwise := _unwrap(parts.get("elementwise", False))) is not False:
+        add_elementwise_kernel(declared, elementwise)
     register(declared, (name, *aliases))
     return declared
 

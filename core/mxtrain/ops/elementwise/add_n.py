@@ -10,6 +10,7 @@ class AddN:
     """The element-wise sum, from the first to the last array. args: one shape and dtype. Output: the same."""
 
     infer_shape = shapes.same
+    elementwise = True
 
     def forward(xp, *args, out=None):
         if not args:

@@ -16,6 +16,7 @@ class AmpCast:
     """Floating data in another floating dtype; integers as they are. data: any shape. Output: the same shape."""
 
     infer_shape = shapes.same
+    elementwise = True
 
     def infer_type(ins, outs, p):
         if ins[0] is None:

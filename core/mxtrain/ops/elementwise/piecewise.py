@@ -12,6 +12,7 @@ class HardSigmoid:
 
     infer_shape = shapes.same
     inplace = (0,)
+    elementwise = True
 
     def forward(xp, data, *, alpha: float = 0.2, beta: float = 0.5, out=None):
         require_floating(data.dtype)
@@ -32,6 +33,7 @@ class SmoothL1:
     """
 
     infer_shape = shapes.same
+    elementwise = True
 
     def forward(xp, data, *, scalar: float = 1.0):
         require_floating(data.dtype)

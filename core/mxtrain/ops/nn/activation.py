@@ -21,6 +21,7 @@ class Activation:
 
     infer_shape = shapes.same
     inplace = (0,)
+    elementwise = True
 
     def forward(xp, data, *, act_type: Literal["relu", "sigmoid", "tanh", "softrelu", "softsign"], out=None):
         if act_type != "relu":
@@ -40,6 +41,7 @@ class ActivationBackward:
 
     infer_shape = shapes.same
     inplace = (0, 1)
+    elementwise = True
 
     def forward(xp, gy, y, *, act_type: Literal["relu", "sigmoid", "tanh", "softrelu", "softsign"], out=None):
         wide = widen(xp, y)

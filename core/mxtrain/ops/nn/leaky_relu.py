@@ -106,6 +106,9 @@ class LeakyReLU:
         gamma = [_infer_gamma(data, ins[1])] if p.act_type == "prelu" else []
         return [data, *gamma], [data] * len(outs)
 
+    def elementwise(p):
+        return p.act_type in _FUNCTIONS
+
     def forward(
         xp,
         data,
@@ -159,6 +162,7 @@ class LeakyReLUBackward:
 
     infer_shape = shapes.same
     inplace = (0, 1)
+    elementwise = True
     gradient = NOT_DIFFERENTIABLE
 
     def forward(

@@ -4,6 +4,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
+from mxtrain.ops.kernels.selection import select
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType
 
@@ -68,6 +69,8 @@ class Where:
     Output: the same.
     """
 
+    elementwise = True
+
     def infer_shape(ins, outs, p):
         if not shapes.is_known(ins[0]):  # as in MXNet, which then does not know whether rows or elements are chosen
             return ins, outs
@@ -78,12 +81,18 @@ class Where:
         dtype = types.unify_all([*ins[1:], *outs])
         return [ins[0], dtype, dtype], [dtype]
 
-    def forward(xp, condition, x, y):
+    def forward(xp, condition, x, y, *, out=None):
         shapes.unify(x.shape, y.shape)
         types.unify(x.dtype, y.dtype)
         _require_matching(condition.shape, x.shape)
         chosen = condition if condition.dtype == np.bool_ else condition != 0
-        return xp.where(chosen.reshape(chosen.shape + (1,) * (x.ndim - chosen.ndim)), x, y)
+        if chosen.shape == x.shape:
+            return select(xp, chosen, x, y, out)
+        result = xp.where(chosen.reshape(chosen.shape + (1,) * (x.ndim - chosen.ndim)), x, y)
+        if out is None:
+            return result
+        out[...] = result
+        return out
 
     def gradient(F, gy, y, condition, x, other):
         zero = F.zeros_like(gy)
