@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
+from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
+from mxtrain.optimizer.kernel_optimizer import dense_zeros_like, zeros_like
 from mxtrain.optimizer.moments import MomentsOptimizer
 from mxtrain.optimizer.registry import register
 
@@ -31,6 +33,15 @@ class Adam(MomentsOptimizer):
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, **kwargs)
         self.lazy_update = lazy_update
+
+    def create_state(self, index: Hashable, weight: NDArray) -> tuple[NDArray, NDArray]:
+        """(mean, variance), zeros at first; dense where updates are not lazy."""
+        zeros = zeros_like if self.lazy_update else dense_zeros_like
+        return (zeros(weight), zeros(weight))
+
+    def updates_stored_rows(self, weight: NDArray, *, wd: float, is_master: bool) -> bool:
+        """Where updates are lazy."""
+        return self.lazy_update
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any

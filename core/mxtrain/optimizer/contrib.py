@@ -32,7 +32,11 @@ class GroupAdaGrad(KernelOptimizer):
         """The history. Raises ArgumentError unless the weight has two axes."""
         if len(weight.shape) != 2:
             raise ArgumentError(f"GroupAdaGrad: expected a weight with two axes. Received: shape {weight.shape}.")
-        return zeros((weight.shape[0], 1), weight.context, weight.dtype)
+        return zeros((weight.shape[0], 1), weight.context, weight.dtype, stype=weight.stype)
+
+    def updates_stored_rows(self, weight: NDArray, *, wd: float, is_master: bool) -> bool:
+        """Always: a row without a gradient would not change anyway."""
+        return True
 
     def step(
         self,

@@ -15,7 +15,7 @@ from mxtrain.optimizer.registry import register
 class Ftrl(KernelOptimizer):
     """FTRL-Proximal. lamda1: L1 regularization, which sets small weights to 0. beta: damps early steps.
 
-    State: (z, n), each as the weight.
+    State: (z, n), each as the weight. Where gradient and weight are row_sparse, rows without a gradient stay as they are.
     Source: http://dl.acm.org/citation.cfm?id=2488200; mxnet.optimizer.Ftrl of MXNet 1.9.1.
     """
 
@@ -29,6 +29,10 @@ class Ftrl(KernelOptimizer):
     def create_state(self, index: Hashable, weight: NDArray) -> tuple[NDArray, NDArray]:
         """(z, n)."""
         return (zeros_like(weight), zeros_like(weight))
+
+    def updates_stored_rows(self, weight: NDArray, *, wd: float, is_master: bool) -> bool:
+        """Where the weight is row_sparse, too, as in MXNet."""
+        return weight.stype == "row_sparse"
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any

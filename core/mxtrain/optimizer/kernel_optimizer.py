@@ -13,6 +13,7 @@ from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.context import Context
 from mxtrain.ndarray import NDArray, from_backend, zeros
 from mxtrain.optimizer.base import Optimizer
+from mxtrain.optimizer.sparse_update import is_sparse, update_sparse
 
 
 class KernelOptimizer(Optimizer):
@@ -64,12 +65,25 @@ class KernelOptimizer(Optimizer):
         for one in zip(index, weight, grad, state, strict=True):
             self._update_one(*one)
 
-    def _update_one(self, index: Hashable, weight: NDArray, grad: NDArray, state: Any, low: Any = None) -> None:
-        states = state_arrays(state)
+    def _update_one(
+        self, index: Hashable, weight: NDArray, grad: NDArray, state: Any, low: NDArray | None = None
+    ) -> None:
         hyper = self._hyper_parameters(index)
         ctx = weight.context
         with _device(ctx):
-            self.step(ctx.xp, weight.data_array, grad.data_array, states, low_precision=low, **hyper)
+            if is_sparse(weight, grad):
+                update_sparse(self, weight, grad, state, low, hyper)
+                return
+            low_precision = None if low is None else low.data_array
+            states = state_arrays(state)
+            self.step(ctx.xp, weight.data_array, grad.data_array, states, low_precision=low_precision, **hyper)
+
+    def updates_stored_rows(self, weight: NDArray, *, wd: float, is_master: bool) -> bool:
+        """Whether a row_sparse gradient leaves the rows of weight and states that it does not store as they are.
+
+        wd: the weight decay of this parameter. is_master: the weight is the float32 copy of another.
+        """
+        return False
 
     def _hyper_parameters(self, index: Hashable) -> dict[str, Any]:
         """What `step` is told about one parameter, after its update was counted."""
@@ -89,7 +103,7 @@ class KernelOptimizer(Optimizer):
             return
         self._update_count(index)
         original, master = state if self.master_weight_last else (state[1], state[0])
-        self._update_one(index, master, grad, original, weight.data_array)
+        self._update_one(index, master, grad, original, weight)
 
     # ---------------------------------------------------------------- many parameters in one flat array
 
@@ -139,7 +153,12 @@ class KernelOptimizer(Optimizer):
 
 
 def zeros_like(weight: NDArray) -> NDArray:
-    """Zeros of the weight's shape, dtype and context: the usual initial state."""
+    """Zeros of the weight's shape, dtype, storage and context: the usual initial state."""
+    return zeros(weight.shape, weight.context, weight.dtype, stype=weight.stype)
+
+
+def dense_zeros_like(weight: NDArray) -> NDArray:
+    """Zeros of the weight's shape, dtype and context, all of them stored."""
     return zeros(weight.shape, weight.context, weight.dtype)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
 from mxtrain.optimizer.momentum import MomentumOptimizer
 from mxtrain.optimizer.registry import register
@@ -22,6 +23,10 @@ class NAG(MomentumOptimizer):
 
     def __init__(self, momentum: float = 0.0, **kwargs: Any) -> None:
         super().__init__(momentum, **kwargs)
+
+    def updates_stored_rows(self, weight: NDArray, *, wd: float, is_master: bool) -> bool:
+        """Without momentum, as plain SGD."""
+        return not self.momentum and not is_master
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
+from mxtrain.ndarray import NDArray
 from mxtrain.ops.kernels import optimizer_updates as kernels
+from mxtrain.optimizer.kernel_optimizer import dense_zeros_like, zeros_like
 from mxtrain.optimizer.momentum import MomentumOptimizer
 from mxtrain.optimizer.registry import register
 
@@ -28,6 +30,16 @@ class SGD(MomentumOptimizer):
         super().__init__(momentum, **kwargs)
         self.lazy_update = lazy_update
         self.aggregate_num = AGGREGATE_NUM
+
+    def create_state(self, index: Hashable, weight: NDArray) -> NDArray | None:
+        """The momentum, as the weight (dense where updates are not lazy), or None."""
+        if not self.momentum:
+            return None
+        return zeros_like(weight) if self.lazy_update else dense_zeros_like(weight)
+
+    def updates_stored_rows(self, weight: NDArray, *, wd: float, is_master: bool) -> bool:
+        """Where updates are lazy; through float32 copies they never are, as in MXNet."""
+        return self.lazy_update and self.elementwise and not is_master
 
     def step(
         self, xp: Any, weight: Any, grad: Any, states: Sequence[Any], *, lr: float, wd: float, t: int, **low: Any

@@ -2,8 +2,9 @@
 
     file = 8 bytes MAGIC, u64 length of the header, header, values of each array in the order of the header
 
-The header is a map: "states" is a list of [index, structure]; a structure is nil, {"shape", "dtype"} for an array, or a
-list of structures. "progress" and "optimizer" are what Optimizer.progress and to_config gave. Nothing in it is code.
+The header is a map: "states" is a list of [index, structure]; a structure is nil, {"shape", "dtype"} for an array (and
+"stype" for one that is not dense; its values are written like those of a dense one), or a list of structures.
+"progress" and "optimizer" are what Optimizer.progress and to_config gave. Nothing in it is code.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mxtrain.context import cpu
 from mxtrain.dtypes import as_dtype
 from mxtrain.ndarray import NDArray, from_backend
 from mxtrain.ndarray.bounded_reader import MAX_NDIM, BoundedReader
+from mxtrain.ops.sparse.containers import DENSE
 
 MAGIC = b"MXTOPT\x00\x01"
 _SOURCE = "optimizer states"
@@ -43,7 +45,8 @@ def _structure(state: Any, arrays: list[np.ndarray]) -> Any:
         return None
     if isinstance(state, NDArray):
         arrays.append(state.asnumpy())
-        return {"shape": list(state.shape), "dtype": np.dtype(state.dtype).name}
+        facts = {"shape": list(state.shape), "dtype": np.dtype(state.dtype).name}
+        return facts if state.stype == DENSE else {**facts, "stype": state.stype}
     if isinstance(state, (tuple, list)):
         return [_structure(part, arrays) for part in state]
     raise MXNetError(f"Expected: states of NDArrays, tuples and None. Received: {type(state).__name__}.")
@@ -101,7 +104,9 @@ def _state(reader: BoundedReader, structure: Any, depth: int) -> Any:
         isinstance(structure, dict) and _is_shape(structure.get("shape")) and isinstance(structure.get("dtype"), str)
     )
     reader.check(whole, "the shape and dtype of an array", f"{structure!r:.100}")
-    return from_backend(reader.array(as_dtype(structure["dtype"]), tuple(structure["shape"])), cpu())
+    array = from_backend(reader.array(as_dtype(structure["dtype"]), tuple(structure["shape"])), cpu())
+    stype = structure.get("stype", DENSE)
+    return array if stype == DENSE else array.tostype(stype)
 
 
 def _is_shape(shape: Any) -> bool:
