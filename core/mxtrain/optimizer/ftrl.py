@@ -15,7 +15,7 @@ from mxtrain.optimizer.registry import register
 class Ftrl(KernelOptimizer):
     """FTRL-Proximal. lamda1: L1 regularization, which sets small weights to 0. beta: damps early steps.
 
-    State: (z, n), each as the weight. Where gradient and weight are row_sparse, rows without a gradient stay as they are.
+    State: (z, n), each as the weight. Rows without a gradient stay where both it and the weight are row_sparse.
     Source: http://dl.acm.org/citation.cfm?id=2488200; mxnet.optimizer.Ftrl of MXNet 1.9.1.
     """
 
