@@ -12,9 +12,11 @@ from mxtrain.atomic_write import write_atomically
 from mxtrain.base import ArgumentTypeError, MXNetError
 from mxtrain.context import Context, cpu
 from mxtrain.ndarray import NDArray, empty
+from mxtrain.ndarray.sparse_array import value_of, write_value
 from mxtrain.optimizer import Optimizer, get_updater
 from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_form
 from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
+from mxtrain_kvstore.sparse_values import has_sparse, require_no_csr, row_requests, sparse_sum, write_copy
 from mxtrain_kvstore.sums import sum_into
 
 
@@ -49,12 +51,25 @@ class LocalKVStore(KVStore):
             for array in values:
                 require_form(single, array, stored.shape, "a push")
                 require_dtype(single, array, stored.raw_buffer.dtype)
+                require_no_csr(single, array)
         for single, values in pairs:
-            if self._updater is None:
-                reduce_into(self._stored[single], values)
+            stored = self._stored[single]
+            if has_sparse(stored, *values):
+                self._push_sparse(single, stored, values)
+            elif self._updater is None:
+                reduce_into(stored, values)
             else:
                 merged = self._merge(single, values)
                 self._updater(single, merged, self._beside(single, merged.context))
+
+    def _push_sparse(self, key: Key, stored: NDArray, values: list[NDArray]) -> None:
+        """A push where the stored value or a pushed one is sparse; the store keeps the storage that it was made with."""
+        ctx = values[0].context if self._on_device else cpu()
+        merged = sparse_sum(values, ctx)
+        if self._updater is not None:
+            self._updater(key, merged, self._beside(key, ctx))
+        else:
+            write_value(stored, value_of(merged), ctx)
 
     def _find(self, key: Key) -> NDArray:
         stored = self._stored.get(key)
@@ -89,7 +104,18 @@ class LocalKVStore(KVStore):
         for single, outs in pairs:
             stored = self._stored[single]
             for array in outs:
-                array.copy_values_from(stored.data_array, stored.context)
+                if not has_sparse(stored, array):
+                    array.copy_values_from(stored.data_array, stored.context)
+                elif array.stype == "default" or not ignore_sparse:
+                    write_copy(array, stored)
+
+    def row_sparse_pull(self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None) -> None:
+        """Copy single rows to all devices; see KVStore.row_sparse_pull."""
+        requests = row_requests(key, out, row_ids)
+        for request in requests:
+            request.check(self._find(request.key))
+        for request in requests:
+            request.fill(self._stored[request.key])
 
     # ---------------------------------------------------------------- optimizer
 

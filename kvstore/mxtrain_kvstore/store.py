@@ -46,6 +46,7 @@ class KVStore(KVStoreBase):
     def pull(self, key: Any, out: Any = None, priority: int = 0, ignore_sparse: bool = True) -> None:
         """Get values: out, for each key an NDArray or a list of them, one per device, of the key's shape.
 
+        ignore_sparse: leave row_sparse arrays in `out` as they are; those are for `row_sparse_pull`.
         Returns before the values have arrived; whoever touches an array first waits for them.
         """
         raise NotImplementedError
@@ -61,9 +62,15 @@ class KVStore(KVStoreBase):
         self.pull(key, out, priority)
 
     def row_sparse_pull(self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None) -> None:
-        """Get single rows as row_sparse arrays. Raises MXNetError for dense ones, as MXNet 1.9.1 does."""
+        """Get single rows of values that are row_sparse.
+
+        out: for each key a row_sparse NDArray or a list of them, one per device; afterwards they store these rows and
+        no others. row_ids: numbers of the rows, in any order and also twice: an NDArray for all of a key's arrays, or a
+        list with one for each of them; for a list of keys a list of these.
+        Raises ArgumentError for arrays that are not row_sparse, IndexRangeError for a row that does not exist.
+        """
         raise MXNetError(
-            "row_sparse_pull needs row_sparse arrays as out; dense ones are not filled row by row. Expected: `pull`."
+            f"A KVStore of kind {self.type!r} holds dense values; row_sparse_pull needs row_sparse ones. Expected: `pull`."
         )
 
     # ---------------------------------------------------------------- optimizer

@@ -5,7 +5,8 @@ from typing import Any
 
 from mxtrain.base import MXNetError
 from mxtrain.ndarray.array_type import NDArray
-from mxtrain.ndarray.sparse_array import NotDenseError, value_of, wrap_value
+from mxtrain.ndarray.sparse_array import BaseSparseNDArray, NotDenseError, value_of, wrap_value
+from mxtrain.ops.kernels.sparse.writing import accumulate, clear, overwrite_with_copy
 
 
 class Variable:
@@ -22,12 +23,25 @@ class Variable:
         """Take the gradient of one backward pass; None stands for zeros."""
         target = self.grad
         if target is not None:
-            if self.grad_req == "write":
+            if isinstance(target, BaseSparseNDArray) or isinstance(grad, BaseSparseNDArray):
+                _receive_sparse(target, grad, self.grad_req == "add")
+            elif self.grad_req == "write":
                 target.copy_values_from(0 if grad is None else grad._data, target._ctx if grad is None else grad._ctx)
             elif grad is not None:
                 with target._ctx.backend.active():
                     target._data += grad._data
         self.fresh = True
+
+
+def _receive_sparse(target: NDArray, grad: NDArray | None, adds: bool) -> None:
+    """Write or add a gradient, where it or its target is sparse."""
+    ctx = target._ctx
+    with ctx.backend.active():
+        if grad is not None:
+            value = value_of(grad.as_in_context(ctx))
+            (accumulate if adds else overwrite_with_copy)(ctx.xp, value_of(target), value)
+        elif not adds:
+            clear(ctx.xp, value_of(target))
 
 
 class Call:

@@ -38,8 +38,8 @@ class AutogradTape:
             output._entry = Output(call, index)
 
     def attach(self, array: NDArray, grad_req: str, stype: str | None) -> None:
-        """Make an array a variable with a gradient array of zeros."""
-        grad = None if grad_req == "null" else zeros(array.shape, array.context, array.dtype)
+        """Make an array a variable with a gradient array of zeros. stype: its storage; the array's by default."""
+        grad = None if grad_req == "null" else zeros(array.shape, array.context, array.dtype, stype or array.stype)
         self.mark(array, grad, grad_req)
 
     def mark(self, array: NDArray, grad: NDArray | None, grad_req: str) -> None:
