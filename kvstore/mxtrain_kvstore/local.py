@@ -15,8 +15,8 @@ from mxtrain.ndarray import NDArray, empty
 from mxtrain.ndarray.sparse_array import value_of, write_value
 from mxtrain.optimizer import Optimizer, get_updater
 from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_form
-from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
 from mxtrain_kvstore.sparse_values import has_sparse, require_no_csr, row_requests, sparse_sum, write_copy
+from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
 from mxtrain_kvstore.sums import sum_into
 
 
@@ -63,7 +63,7 @@ class LocalKVStore(KVStore):
                 self._updater(single, merged, self._beside(single, merged.context))
 
     def _push_sparse(self, key: Key, stored: NDArray, values: list[NDArray]) -> None:
-        """A push where the stored value or a pushed one is sparse; the store keeps the storage that it was made with."""
+        """A push where the stored value or a pushed one is sparse; the stored value keeps its storage."""
         ctx = values[0].context if self._on_device else cpu()
         merged = sparse_sum(values, ctx)
         if self._updater is not None:

@@ -87,7 +87,7 @@ class RowRequest:
 
 
 def row_requests(key: Any, out: Any, row_ids: Any) -> list[RowRequest]:
-    """The requests of one row_sparse_pull. Raises ArgumentError or ArgumentTypeError for arguments that do not match."""
+    """The requests of one row_sparse_pull. Raises ArgumentError where the arguments do not match."""
     if out is None or row_ids is None:
         raise ArgumentError("row_sparse_pull: expected out and row_ids. Received: None.")
     ids_of = dict(paired(key, row_ids, "row_ids"))

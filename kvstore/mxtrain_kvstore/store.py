@@ -70,7 +70,7 @@ class KVStore(KVStoreBase):
         Raises ArgumentError for arrays that are not row_sparse, IndexRangeError for a row that does not exist.
         """
         raise MXNetError(
-            f"A KVStore of kind {self.type!r} holds dense values; row_sparse_pull needs row_sparse ones. Expected: `pull`."
+            f"A KVStore of kind {self.type!r} holds dense values; row_sparse_pull needs row_sparse ones. Use `pull`."
         )
 
     # ---------------------------------------------------------------- optimizer
