@@ -12,7 +12,10 @@ from mxtrain.executor.placement import Crossings, Placement, Places
 from mxtrain.executor.plan import Plan, Program, compile_program, plan_memory
 from mxtrain.executor.recompute import Recomputation, can_recompute, recompute
 from mxtrain.executor.recompute_choice import Graph, Policy, choose
+from mxtrain.executor.sparse_values import keep_sparse_values, sparse_storage
 from mxtrain.ndarray.array_type import NDArray
+from mxtrain.ndarray.sparse_array import value_of
+from mxtrain.ops.sparse.containers import DENSE, empty_container, storage_of
 from mxtrain.symbol.graph import Entry, Node, topological
 from mxtrain.symbol.infer import infer_shapes, infer_types
 
@@ -81,7 +84,8 @@ class Layout:
     """A graph with everything that is known before its memory is planned.
 
     heads, graph: the graph and its gradient graph, in which every node reads values of its own device. wanted: the
-    variables whose gradients are wanted. fixed: buffers of variables and of the outputs' gradients.
+    variables whose gradients are wanted. fixed: buffers of variables and of the outputs' gradients. storage: types of
+    the sparse values.
     """
 
     ctx: Context
@@ -95,6 +99,7 @@ class Layout:
     head_grads: list[Any]
     kept: list[Key] = field(default_factory=list)
     is_train: bool = True
+    storage: dict[Key, str] = field(default_factory=dict)
 
     @property
     def forward(self) -> list[Node]:
@@ -109,7 +114,8 @@ class Layout:
         again = recompute(self.forward, self.graph, chosen)
         specs, places = self._with_new_nodes(again)
         fixed = dict(self.fixed)
-        copies = _place_gradients(self.wanted, again.graph, self.targets, specs, places, fixed)
+        copies = _place_gradients(self.wanted, again.graph, self.targets, specs, places, self.storage, fixed)
+        keep_sparse_values((*again.forward, *again.graph.nodes), self.storage, specs, places, fixed)
         kept = [*self.kept, *(source for source, _ in copies)]
         program = Program(
             self.ctx, again.forward, again.graph.nodes, fixed, specs, self.heads, places, kept, is_train=self.is_train
@@ -130,9 +136,8 @@ class Layout:
         read = {key_of(entry) for node in self.graph.nodes for entry in node.inputs}
         outlive = {*self.kept, *(key_of(head) for head in self.heads), *map(key_of, self.graph.grads.values())}
         owners = {key[0] for key in outlive}
-        allowed = {
-            id(node) for node in self.forward if can_recompute(node, self._can_replay) and id(node) not in owners
-        }
+        candidates = [] if self.storage else self.forward  # sparse values lie outside of the memory that could be saved
+        allowed = {id(node) for node in candidates if can_recompute(node, self._can_replay) and id(node) not in owners}
         return Graph(self.forward, self.specs, allowed, read, self._bytes_with)
 
     def _can_replay(self, node: Node) -> bool:
@@ -169,10 +174,11 @@ def lay_out(
     if is_divided:
         graph.nodes = crossings.connect(graph.nodes)
     specs = _specs(heads, graph, arrays, variables)
-    fixed: dict[Key, Any] = {(id(node), 0): arrays[node.name]._data for node in variables}
-    head_grads = [_head_gradient(places, node, specs, fixed) for node in graph.head_grads]
+    storage = sparse_storage(heads, graph, {node.name: arrays[node.name].stype for node in variables})
+    fixed: dict[Key, Any] = {(id(node), 0): value_of(arrays[node.name]) for node in variables}
+    head_grads = [_head_gradient(places, node, specs, storage, fixed) for node in graph.head_grads]
     keys = [key_of(entry) for entry in kept]
-    return Layout(ctx, list(heads), graph, wanted, targets, specs, places, fixed, head_grads, keys, is_train)
+    return Layout(ctx, list(heads), graph, wanted, targets, specs, places, fixed, head_grads, keys, is_train, storage)
 
 
 def _specs(
@@ -180,7 +186,7 @@ def _specs(
 ) -> dict[Key, Spec]:
     """Shape and dtype of every value, of the gradient graph as well."""
     shapes: dict[str, Any] = {node.name: arrays[node.name].shape for node in variables}
-    types: dict[str, Any] = {node.name: arrays[node.name]._data.dtype for node in variables}
+    types: dict[str, Any] = {node.name: arrays[node.name].raw_buffer.dtype for node in variables}
     forward_shapes, forward_types = infer_shapes(heads, shapes), infer_types(heads, types)
     for head, variable in zip(heads, graph.head_grads, strict=True):
         if variable is not None:
@@ -204,14 +210,24 @@ def _spec(entry: Entry, shape: Any, dtype: Any) -> Spec:
     return Spec(tuple(shape), dtype)
 
 
-def _head_gradient(places: Places, variable: Node | None, specs: Mapping[Key, Spec], fixed: dict[Key, Any]) -> Any:
+def _head_gradient(
+    places: Places,
+    variable: Node | None,
+    specs: Mapping[Key, Spec],
+    storage: Mapping[Key, str],
+    fixed: dict[Key, Any],
+) -> Any:
     """The buffer that takes the gradient by an output; None where the backward steps read none (loss layers)."""
     if variable is None:
         return None
-    spec, ctx = specs[id(variable), 0], places[id(variable)]
+    key, ctx = (id(variable), 0), places[id(variable)]
+    spec = specs[key]
     with ctx.backend.active():
-        buffer = ctx.xp.zeros(spec.shape, spec.dtype)
-    fixed[id(variable), 0] = buffer
+        if key in storage:
+            buffer = empty_container(ctx.xp, storage[key], spec.shape, spec.dtype)
+        else:
+            buffer = ctx.xp.zeros(spec.shape, spec.dtype)
+    fixed[key] = buffer
     return buffer
 
 
@@ -221,6 +237,7 @@ def _place_gradients(
     targets: Mapping[str, Target],
     specs: Mapping[Key, Spec],
     places: Places,
+    storage: Mapping[Key, str],
     fixed: dict[Key, Any],
 ) -> list[tuple[Key, Target]]:
     """Let gradients be computed right into their arrays; returns those that a last step must copy or add."""
@@ -231,11 +248,11 @@ def _place_gradients(
         if entry is None:
             continue
         target, key = targets[variable.name], key_of(entry)
-        producer = computed.get(id(entry.node))
-        fits = producer is not None and not _is_view(producer) and specs[key].dtype == target.array._data.dtype
-        is_there = places[id(entry.node)] is target.array.context
+        producer, value = computed.get(id(entry.node)), value_of(target.array)
+        fits = producer is not None and not _is_view(producer) and specs[key].dtype == value.dtype
+        is_there = places[id(entry.node)] is target.array.context and storage.get(key, DENSE) == storage_of(value)
         if fits and is_there and target.req == "write" and key not in fixed:
-            fixed[key] = target.array._data
+            fixed[key] = value
         else:
             copies.append((key, target))
     return copies

@@ -16,7 +16,9 @@ from mxtrain.executor.placement import Placement
 from mxtrain.executor.plan import Plan, StepList
 from mxtrain.executor.shown_names import shown_input_names
 from mxtrain.ndarray import deferred
-from mxtrain.ndarray.array_type import NDArray, contiguous_copy, wrap
+from mxtrain.ndarray.array_type import NDArray
+from mxtrain.ndarray.sparse_array import wrap_value, write_value
+from mxtrain.ndarray.writing import write_array
 from mxtrain.symbol.debug import describe
 from mxtrain.symbol.graph import Entry, Node
 from mxtrain.symbol.symbol_type import Symbol
@@ -51,9 +53,7 @@ class Executor:
         self._symbol = symbol
         self._ctx = ctx
         self._grad_req = dict(grad_req)
-        self.arg_dict = dict(args)
-        self.grad_dict = dict(grads)
-        self.aux_dict = dict(aux)
+        self._args, self._grads, self._aux = dict(args), dict(grads), dict(aux)
         self.arg_arrays = list(args.values())
         self.grad_arrays = list(grads.values())
         self.aux_arrays = list(aux.values())
@@ -69,7 +69,7 @@ class Executor:
         self._plan = compiled.plan
         self._num_repeated = compiled.num_repeated
         self._head_grads = compiled.head_grads
-        self.outputs = [wrap(*output) for output in zip(compiled.outputs, compiled.places, strict=True)]
+        self.outputs = [wrap_value(*output) for output in zip(compiled.outputs, compiled.places, strict=True)]
 
     def _targets(self) -> dict[str, Target]:
         """Where the gradients that are wanted go."""
@@ -139,7 +139,7 @@ class Executor:
             raise ArgumentError(
                 f"Output {index}: expected a gradient of shape {tuple(buffer.shape)}. Received: {tuple(grad.shape)}."
             )
-        _overwrite(wrap(buffer, self.outputs[index].context), grad)
+        _overwrite(wrap_value(buffer, self.outputs[index].context), grad)
 
     def _listed(self, out_grads: Any) -> list[Any]:
         if out_grads is None:
@@ -181,7 +181,9 @@ class Executor:
     def _show(self, name: str, entry: Entry) -> None:
         if self._monitor is not None:
             ctx = self._plan.places[id(entry.node)]
-            self._monitor(name, wrap(contiguous_copy(self._plan.buffers[key_of(entry)], ctx), ctx))
+            with ctx.backend.active():
+                value = self._plan.buffers[key_of(entry)].copy()
+            self._monitor(name, wrap_value(value, ctx))
 
     def set_monitor_callback(self, callback: Callable[[str, NDArray], None] | None, monitor_all: bool = False) -> None:
         """Call `callback(name, array)` with every operator's output while running; monitor_all: with inputs as well."""
@@ -189,6 +191,21 @@ class Executor:
         self._monitor_all = monitor_all
 
     # ---------------------------------------------------------------- arrays
+
+    @property
+    def arg_dict(self) -> dict[str, NDArray]:
+        """The arguments by name."""
+        return self._args
+
+    @property
+    def grad_dict(self) -> dict[str, NDArray | None]:
+        """The gradients by name of the argument; None where none is wanted."""
+        return self._grads
+
+    @property
+    def aux_dict(self) -> dict[str, NDArray]:
+        """The auxiliary states by name."""
+        return self._aux
 
     @property
     def output_dict(self) -> dict[str, NDArray]:
@@ -257,6 +274,6 @@ class Executor:
 def _overwrite(target: NDArray, value: Any) -> None:
     """Copy an NDArray or NumPy array of the same shape in, whether or not calls are being recorded."""
     if isinstance(value, NDArray):
-        target.copy_values_from(value._data, value.context)
+        write_array(target, value)
     else:
-        target.copy_values_from(np.asarray(value), cpu())
+        write_value(target, np.asarray(value), cpu())

@@ -12,7 +12,9 @@ from mxtrain.context import Context
 from mxtrain.device.generator import RandomState
 from mxtrain.executor.memory import ALIGNMENT, Key, MemoryPlan, MemoryPlanner, Spec, key_of
 from mxtrain.executor.placement import Places
-from mxtrain.ndarray.array_type import NDArray, transfer
+from mxtrain.executor.sparse_values import delivery, is_sparse, sparse_step
+from mxtrain.ndarray.array_type import NDArray
+from mxtrain.ndarray.sparse_array import move, value_of
 from mxtrain.ops.operator import Operator
 from mxtrain.ops.parameters import Params
 from mxtrain.symbol.graph import Entry, Node
@@ -71,7 +73,8 @@ class Plan:
         """Add a last step of backward that copies a value (0, or a buffer on `place`) into an array, or adds it."""
         ctx = target.context
         is_far = place is not ctx and "gpu" in (place.device_type, ctx.device_type)
-        deliver = partial(_add if is_sum else _copy, target._data)
+        buffer = value_of(target)
+        deliver = delivery(ctx.xp, buffer, value, is_sum) or partial(_add if is_sum else _copy, buffer)
         step = partial(_deliver_from, deliver, value, place, ctx) if is_far else partial(deliver, value)
         self.backward.append(self.on(ctx, step), None)
 
@@ -201,15 +204,22 @@ class _Compiler:
         outputs = [self._buffers[id(node), i] for i in range(node.num_outputs)]
         source = self._plan.places[id(node.inputs[0].node)] if inputs else ctx
         if source is not ctx and op.name == "_copyto":
-            return partial(_deliver_from, partial(_copy, outputs[0]), inputs[0], source, ctx)
-        keywords = {**op.call_params(node.params), **self._runtime(op, node, inputs, ctx, is_train)}
+            deliver = delivery(ctx.xp, outputs[0], inputs[0], is_sum=False) or partial(_copy, outputs[0])
+            return partial(_deliver_from, deliver, inputs[0], source, ctx)
+        if is_sparse((*inputs, *outputs)):
+            return sparse_step(ctx.xp, node, inputs, outputs, partial(self._runtime, op, node, inputs, ctx, is_train))
+        asked = self._runtime(op, node, inputs, ctx, is_train, op.asks)
+        keywords = {**op.call_params(node.params), **asked}
         call = partial(op.choose_forward(inputs, node.params), ctx.xp, *op.arrange(inputs, node.params), **keywords)
         target = outputs[0] if op.single_output else tuple(outputs)
         if "out" in op.runtime:
             return partial(call, out=target)
         return partial(_compute_and_copy if op.single_output else _compute_and_copy_all, call, target)
 
-    def _runtime(self, op: Operator, node: Node, inputs: Sequence[Any], ctx: Context, is_train: bool) -> dict[str, Any]:
+    def _runtime(
+        self, op: Operator, node: Node, inputs: Sequence[Any], ctx: Context, is_train: bool, names: Iterable[str]
+    ) -> dict[str, Any]:
+        """What a kernel asks of its surroundings, by name."""
         values = {
             "is_train": lambda: is_train,
             "rng": lambda: ctx.backend.rng,
@@ -217,7 +227,7 @@ class _Compiler:
             "needs": lambda: self._needs(node, len(inputs), is_train),
             "state": lambda: self._state(op, node, inputs, ctx),
         }
-        return {name: values[name]() for name in op.runtime - {"out"}}
+        return {name: values[name]() for name in names if name in values}
 
     def _needs(self, node: Node, count: int, is_train: bool) -> tuple[bool, ...]:
         """Per input, whether its gradient will be asked for of the state after a run in this mode."""
@@ -269,7 +279,7 @@ def _run_on(ctx: Context, step: Step) -> None:
 def _deliver_from(deliver: Callable[[Any], None], value: Any, place: Context, ctx: Context) -> None:
     """Deliver a value of another device."""
     is_far = "gpu" in (place.device_type, ctx.device_type)
-    deliver(transfer(value, place, ctx) if is_far else value)
+    deliver(move(value, place, ctx) if is_far else value)
 
 
 def _copy(target: Any, value: Any) -> None:

@@ -89,6 +89,12 @@ class BaseSparseNDArray(NDArray):
                 converted = converted.with_values(converted.values.astype(self._storage.dtype))
             self.storage.take(converted)
 
+    def copy_values_from(self, source: Any, source_ctx: Context) -> None:
+        """Overwrite the values with those of a backend array that broadcasts to this shape."""
+        with source_ctx.backend.active():
+            whole = source_ctx.xp.broadcast_to(source, self.shape)
+        self.write(whole, source_ctx)
+
     # ---------------------------------------------------------------- facts
 
     @property
