@@ -33,6 +33,7 @@ _IN_ORDER = 1
 _FLOAT32 = 3
 _FORMAT_ANY = 1
 _USER_SCRATCHPAD = 1
+_ALIGNMENT = 64  # bytes: what the library wants of working memory
 _QUERY_WORKSPACE = 135
 _QUERY_ARGUMENT = 255
 _MAX_NDIM = 12
@@ -301,6 +302,12 @@ class Primitive:
         self._scratchpad = _Place(primitive_desc, SCRATCHPAD, None, True)
         described = library().dnnl_primitive_desc_query_md(primitive_desc, _QUERY_ARGUMENT, SCRATCHPAD)
         self._scratchpad_size = int(library().dnnl_memory_desc_get_size(described))
+        # one piece of working memory holds the arrays in other layouts, then the primitive's own
+        self._offsets: list[int] = []
+        self._working_size = 0
+        for place in self._places:
+            self._offsets.append(self._working_size)
+            self._working_size += 0 if place.reorder is None else -(-place.size // _ALIGNMENT) * _ALIGNMENT
         self._bound = _Bound(
             primitive_desc, [(place.argument, place.memory) for place in (*self._places, self._scratchpad)]
         )
@@ -310,21 +317,19 @@ class Primitive:
         """Compute on arrays (C-contiguous, of the shapes and dtypes described) and return when done."""
         set_handle = self._set_handle
         stream = _stream().handle
-        held = []  # keeps scratch memory alive that is too large to be kept
-        for place, array in zip(self._places, arrays, strict=True):
+        working = scratch_bytes("onednn", self._working_size + self._scratchpad_size)
+        working_address = working.__array_interface__["data"][0]
+        for place, array, offset in zip(self._places, arrays, self._offsets, strict=True):
             address = array.__array_interface__["data"][0]
             if place.reorder is None:
                 set_handle(place.memory, address)
                 continue
-            buffer = scratch_bytes(f"onednn_{place.argument}", place.size)
-            held.append(buffer)
             set_handle(place.outside, address)
-            set_handle(place.memory, buffer.__array_interface__["data"][0])
+            set_handle(place.memory, working_address + offset)
             if not place.written:
                 place.reorder.run(stream)
         if self._scratchpad_size:
-            held.append(scratch_bytes("onednn_scratchpad", self._scratchpad_size))
-            set_handle(self._scratchpad.memory, held[-1].__array_interface__["data"][0])
+            set_handle(self._scratchpad.memory, working_address + self._working_size)
         self._bound.run(stream)
         for place in self._places:
             if place.reorder is not None and place.written:

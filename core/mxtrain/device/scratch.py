@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
-_KEPT_BYTES = 64 << 20  # a larger buffer is not kept after the call
+_KEPT_BYTES = 128 << 20  # a larger buffer is not kept after the call
 
 
 class _Buffers(threading.local):

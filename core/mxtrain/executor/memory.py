@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.executor.packing import ALIGNMENT, Block, most_alive, pack
+from mxtrain.executor.packing import ALIGNMENT, Block, pack
 from mxtrain.symbol.graph import Entry, Node
 
 __all__ = ["ALIGNMENT", "Key", "MemoryPlan", "MemoryPlanner", "Spec", "key_of"]
@@ -37,20 +37,12 @@ class MemoryPlan:
             key = self.view_of[key]
         return key
 
-    def by_place(self) -> dict[Any, list[Block]]:
-        """The blocks of each device."""
-        found: dict[Any, list[Block]] = {}
-        for block in self.blocks:
-            found.setdefault(block.place, []).append(block)
-        return found
-
     def pack(self) -> dict[Any, int]:
         """Give every block its offset; returns the bytes needed on each device."""
-        return {place: pack(blocks) for place, blocks in self.by_place().items()}
-
-    def least_bytes(self) -> int:
-        """The bytes that are alive at the busiest step, over all devices; `pack` comes close to it."""
-        return sum(most_alive(blocks) for blocks in self.by_place().values())
+        places: dict[Any, list[Block]] = {}
+        for block in self.blocks:
+            places.setdefault(block.place, []).append(block)
+        return {place: pack(blocks) for place, blocks in places.items()}
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,6 @@ class Block:
     offset: int = 0
 
 
-def most_alive(blocks: Sequence[Block]) -> int:
-    """The most bytes that blocks hold at one step: no packing can need less."""
-    if not blocks:
-        return 0
-    change = np.zeros(max(block.last for block in blocks) + 2, np.int64)
-    np.add.at(change, [block.first for block in blocks], [_room(block) for block in blocks])
-    np.subtract.at(change, [block.last + 1 for block in blocks], [_room(block) for block in blocks])
-    return int(np.cumsum(change).max())
-
-
 def pack(blocks: Sequence[Block]) -> int:
     """Give every block its offset; returns how many bytes they need together.
 

@@ -84,7 +84,7 @@ class Crossings:
             inputs = [Entry(new[id(entry.node)], entry.index) for entry in node.inputs]
             local = [self._on(entry, self._places[id(node)]) for entry in inputs]
             is_same = local == node.inputs
-            new[id(node)] = node if is_same else Node(node.op, node.name, local, node.attrs, node.runtime)
+            new[id(node)] = node if is_same else node.with_inputs(local)
             self._places[id(new[id(node)])] = self._places[id(node)]
         return [Entry(new[id(head.node)], head.index) for head in heads]
 

@@ -63,7 +63,7 @@ class _Rewriter:
     def rewrite(self, graph: GradientGraph) -> Recomputation:
         for node in graph.nodes:
             self._repeat(self._missing(node.inputs))
-            self._emit(node, Node(node.op, node.name, self._moved(node.inputs), node.attrs, node.runtime))
+            self._emit(node, node.with_inputs(self._moved(node.inputs)))
         grads = {variable: self._moved([entry])[0] for variable, entry in graph.grads.items()}
         forward = [part for node in self._forward for part in (*self._copies.get(id(node), ()), node)]
         rewritten = GradientGraph(self._backward, graph.head_grads, grads)
@@ -90,8 +90,9 @@ class _Rewriter:
             inputs = self._moved(node.inputs)
             if node.op is not None and node.op.changed(node.params):
                 inputs = self._with_saved_states(node, inputs)
-            runtime = {**node.runtime, "state": node.runtime.get("state", node), "repeats": node}
-            self._emit(node, Node(node.op, f"{node.name}_mirror", inputs, node.attrs, runtime))
+            again = node.with_inputs(inputs, f"{node.name}_mirror")
+            again.runtime = {**node.runtime, "state": node.runtime.get("state", node), "repeats": node}
+            self._emit(node, again)
             self._repeated += 1
 
     def _with_saved_states(self, node: Node, inputs: list[Entry]) -> list[Entry]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+
+BLOCK_BYTES = 1 << 20  # of temporary arrays on a CPU
 
 
 def normalize_by_batch(
@@ -42,7 +47,8 @@ def backward_by_batch(
     rest = -scale * by_beta / count - by_x * mean
     xp.multiply(x, by_x[:, None], out=out)
     out += rest[:, None]
-    out += gy * scale[:, None]
+    for rows in _blocks(xp, x):
+        out[rows] += gy[rows] * scale[:, None]
     return by_gamma, by_beta
 
 
@@ -58,8 +64,15 @@ def backward_by_given(
 def _parameter_gradients(xp: types.ModuleType, gy: Any, x: Any, mean: Any, inv_std: Any) -> tuple[Any, Any]:
     by_beta = _channel_sum(xp, gy)
     # the mean is taken off first: the difference of two large sums would lose digits
-    products = xp.einsum("ncs,ncs->nc", gy, x - mean[:, None]).sum(axis=0)
-    return products * inv_std, by_beta
+    products = [xp.einsum("ncs,ncs->nc", gy[rows], x[rows] - mean[:, None]) for rows in _blocks(xp, x)]
+    return xp.concatenate(products).sum(axis=0) * inv_std, by_beta
+
+
+def _blocks(xp: types.ModuleType, x: Any) -> Iterator[slice]:
+    """Slices of the outer axis, so that temporary arrays stay small; on a GPU one for all."""
+    outer = x.shape[0]
+    step = max(1, BLOCK_BYTES * outer // max(1, x.nbytes)) if xp is np else max(1, outer)
+    return (slice(begin, begin + step) for begin in range(0, max(1, outer), step))
 
 
 def _channel_sum(xp: types.ModuleType, x: Any) -> Any:
