@@ -38,6 +38,12 @@ class Node:
         self.runtime = runtime or {}
         self._params: dict[str, Any] | None = None
 
+    def with_inputs(self, inputs: "list[Entry]", name: str | None = None) -> "Node":
+        """The same application of the same operator to other inputs."""
+        node = Node(self.op, self.name if name is None else name, inputs, self.attrs, self.runtime)
+        node._params = self._params
+        return node
+
     @property
     def params(self) -> dict[str, Any]:
         """The operator's parameters, parsed, with defaults. Raises the parameter errors of the operator."""
