@@ -31,6 +31,7 @@ _LAZY = {
     "kvstore": "mxtrain.kvstore",
     "log": "mxtrain.log",
     "lr_scheduler": "mxtrain.lr_scheduler",
+    "memonger": "mxtrain.memonger",
     "metric": "mxtrain.metric",
     "mod": "mxtrain.module",
     "model": "mxtrain.model",
