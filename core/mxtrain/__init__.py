@@ -24,6 +24,7 @@ _LAZY = {
     "callback": "mxtrain.callback",
     "contrib": "mxtrain.contrib",
     "engine": "mxtrain.engine",
+    "gluon": "mxtrain.gluon",
     "init": "mxtrain.initializer",
     "initializer": "mxtrain.initializer",
     "io": "mxtrain.io",

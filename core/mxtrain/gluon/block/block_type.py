@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mxtrain import initializer
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.context import Context
 from mxtrain.gluon.block import architecture, files
@@ -14,6 +13,7 @@ from mxtrain.gluon.block.naming import BlockScope
 from mxtrain.gluon.block.summary import print_summary
 from mxtrain.gluon.errors import CheckError
 from mxtrain.gluon.parameter import Parameter, ParameterDict
+from mxtrain.gluon.parameter.parameter_type import DEFAULT_INIT
 
 
 class Block:
@@ -147,7 +147,7 @@ class Block:
 
     def initialize(
         self,
-        init: Any = initializer.Uniform(),
+        init: Any = DEFAULT_INIT,
         ctx: Context | Iterable[Context] | None = None,
         verbose: bool = False,
         force_reinit: bool = False,

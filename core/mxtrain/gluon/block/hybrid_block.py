@@ -15,7 +15,7 @@ from mxtrain.gluon.block.block_type import Block
 from mxtrain.gluon.block.inputs import Inputs, inspect_inputs
 from mxtrain.gluon.block.nesting import Structure, fits, flatten, regroup
 from mxtrain.gluon.errors import DeferredInitializationError
-from mxtrain.gluon.parameter import Parameter, ParameterDict
+from mxtrain.gluon.parameter import ParameterDict
 from mxtrain.ndarray import NDArray
 from mxtrain.symbol import Symbol
 
@@ -187,7 +187,7 @@ class HybridBlock(Block):
     def _build_cache(self, ctx: Context, *args: Any) -> None:
         """Trace the graph, and find out which of its inputs are data and which are parameters."""
         data, out = self._get_graph(*args)
-        places = {variable.name: place for place, variable in enumerate(data)}
+        places = {str(variable.name): place for place, variable in enumerate(data)}
         params = self.collect_params()
         names = out.list_inputs()
         self._warn_of_unused(places, params, names)
@@ -202,8 +202,15 @@ class HybridBlock(Block):
         }
         flags = [("data_indices", indices[True]), ("param_indices", indices[False]), *self._flags]
         self._cached_op = CachedOp(out, flags)
-        if self._callback is not None:
-            self._cached_op._register_op_hook(self._callback, self._monitor_all)
+        self._watch_operators()
+
+    def _watch_operators(self) -> None:
+        if self._cached_op is None or self._callback is None:
+            return
+        callback = self._callback
+        self._cached_op._register_op_hook(
+            lambda name, operator, array: callback(name.decode(), operator.decode(), array), self._monitor_all
+        )
 
     @staticmethod
     def _warn_of_unused(data: dict[str, int], params: ParameterDict, used: Sequence[str]) -> None:
@@ -262,12 +269,11 @@ class HybridBlock(Block):
                 parameter._finish_deferred_init()
 
     def register_op_hook(self, callback: Callable[[str, str, Any], None], monitor_all: bool = False) -> None:
-        """Call `callback(name, operator, array)` with every operator's output when hybridized, and inputs (monitor_all)."""
+        """Call `callback(name, operator, array)` with operators' outputs, and inputs (monitor_all), when hybridized."""
         self._callback = callback
         self._monitor_all = monitor_all
         super().register_op_hook(callback, monitor_all)
-        if self._cached_op is not None:
-            self._cached_op._register_op_hook(callback, monitor_all)
+        self._watch_operators()
 
     # ---------------------------------------------------------------- inference
 
@@ -282,7 +288,7 @@ class HybridBlock(Block):
     def _infer(self, infer: str, attribute: str, args: Sequence[Any]) -> None:
         variables, out = self._get_graph(*args)
         values = [value for value in flatten(args, "input")[0] if value is not None]
-        known = {v.name: getattr(value, attribute) for v, value in zip(variables, values, strict=True)}
+        known = {str(v.name): getattr(value, attribute) for v, value in zip(variables, values, strict=True)}
         arguments, _, states = getattr(out, infer)(**known)
         found = dict(zip(out.list_arguments(), arguments, strict=True))
         found.update(zip(out.list_auxiliary_states(), states, strict=True))

@@ -1,6 +1,5 @@
 """`SymbolBlock`: a Symbol as a block."""
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -44,8 +43,12 @@ class SymbolBlock(HybridBlock):
         _check(variables, out)
         self._make_parameters(variables, out)
         self._cached_graph = variables, out
-        start = len(os.path.commonprefix(list(self.params.keys())))
+        start = len(_common_start(list(self.params.keys())))
         self._reg_params = {name[start:]: parameter for name, parameter in self.params.items()}
+
+    def __repr__(self) -> str:
+        variables, out = self._get_graph()
+        return f"{type(self).__name__}(\n{out} : {len(variables)} -> {len(out)}\n)"
 
     def _make_parameters(self, variables: Sequence[Symbol], out: Symbol) -> None:
         inputs = {variable.name for variable in variables}
@@ -90,7 +93,7 @@ class SymbolBlock(HybridBlock):
         if structure != self._in_format:
             raise CheckError(f"Invalid input format. Expected: {self._in_format}. Received: {structure}.")
         variables, out = self._get_graph()
-        composed = out(**{variable.name: value for variable, value in zip(variables, flat, strict=True)})
+        composed = out(**{str(variable.name): value for variable, value in zip(variables, flat, strict=True)})
         return regroup(list(composed), self._out_format)[0]
 
     def _clear_cached_op(self) -> None:
@@ -116,6 +119,13 @@ class SymbolBlock(HybridBlock):
         self.collect_params().reset_ctx(ctx)
 
 
+def _common_start(names: Sequence[str]) -> str:
+    """The longest text that all names start with."""
+    first, last = min(names, default=""), max(names, default="")
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:same]
+
+
 def _check(variables: Sequence[Symbol], out: Symbol) -> None:
     for variable in variables:
         if len(variable.get_internals().list_outputs()) != 1:
@@ -129,10 +139,10 @@ def _check(variables: Sequence[Symbol], out: Symbol) -> None:
 
 def _parameter_types(variables: Sequence[Symbol], out: Symbol) -> dict[str, Any]:
     """The dtypes of the graph's variables, as far as they follow from those that the inputs were made with."""
-    _, given, _ = sym.Group(list(variables)).infer_type_partial()
-    known = {v.name: dtype for v, dtype in zip(variables, given, strict=True) if dtype is not None}
-    used = set(out.list_inputs())
-    arguments, _, states = out.infer_type_partial(**{name: t for name, t in known.items() if name in used})
+    given = sym.Group(list(variables)).infer_type_partial()[0]
+    known = {str(v.name): dtype for v, dtype in zip(variables, given, strict=True) if dtype is not None}
+    used: dict[str, Any] = {name: dtype for name, dtype in known.items() if name in out.list_inputs()}
+    arguments, _, states = out.infer_type_partial(**used)
     found = dict(zip(out.list_arguments(), arguments, strict=True))
     found.update(zip(out.list_auxiliary_states(), states, strict=True))
     return {name: dtype for name, dtype in found.items() if dtype is not None}

@@ -1,7 +1,7 @@
 """`mx.gluon.nn`: layers."""
 
 from mxtrain.gluon.block import Block, HybridBlock, SymbolBlock
-from mxtrain.gluon.nn.activations import ELU, GELU, LeakyReLU, PReLU, SELU, Swish
+from mxtrain.gluon.nn.activations import ELU, GELU, SELU, LeakyReLU, PReLU, Swish
 from mxtrain.gluon.nn.basic_layers import (
     Activation,
     BatchNorm,
@@ -41,6 +41,9 @@ from mxtrain.gluon.nn.conv_layers import (
 )
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
     "Activation",
     "AvgPool1D",
     "AvgPool2D",
@@ -56,10 +59,8 @@ __all__ = [
     "Conv3DTranspose",
     "Dense",
     "Dropout",
-    "ELU",
     "Embedding",
     "Flatten",
-    "GELU",
     "GlobalAvgPool1D",
     "GlobalAvgPool2D",
     "GlobalAvgPool3D",
@@ -79,7 +80,6 @@ __all__ = [
     "MaxPool3D",
     "PReLU",
     "ReflectionPad2D",
-    "SELU",
     "Sequential",
     "Swish",
     "SymbolBlock",

@@ -6,6 +6,9 @@ from mxtrain import initializer
 from mxtrain.gluon.block import HybridBlock
 from mxtrain.gluon.errors import CheckError
 
+#: The slope that PReLU starts with.
+ALPHA_INIT = initializer.Constant(0.25)
+
 
 class Activation(HybridBlock):
     """An activation by name: "relu", "sigmoid", "tanh", "softrelu" or "softsign". Output: the input's shape."""
@@ -48,9 +51,7 @@ class PReLU(HybridBlock):
     Source: arXiv:1502.01852.
     """
 
-    def __init__(
-        self, alpha_initializer: Any = initializer.Constant(0.25), in_channels: int = 1, **kwargs: Any
-    ) -> None:
+    def __init__(self, alpha_initializer: Any = ALPHA_INIT, in_channels: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         with self.name_scope():
             self.alpha = self.params.get("alpha", shape=(in_channels,), init=alpha_initializer)

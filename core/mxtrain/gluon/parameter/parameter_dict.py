@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain import initializer
 from mxtrain import ndarray as nd
 from mxtrain.base import NameLookupError
 from mxtrain.context import Context
 from mxtrain.gluon.errors import CheckError
 from mxtrain.gluon.parameter.constant import Constant
-from mxtrain.gluon.parameter.parameter_type import Parameter
+from mxtrain.gluon.parameter.parameter_type import DEFAULT_INIT, Parameter
 from mxtrain.ndarray import NDArray
 
 NAMING_HELP = (
@@ -124,7 +123,7 @@ class ParameterDict:
 
     def initialize(
         self,
-        init: Any = initializer.Uniform(),
+        init: Any = DEFAULT_INIT,
         ctx: Context | Iterable[Context] | None = None,
         verbose: bool = False,
         force_reinit: bool = False,

@@ -17,6 +17,8 @@ from mxtrain.ndarray import NDArray
 
 STYPES = ("default", "row_sparse", "csr")
 GRAD_REQS = ("write", "add", "null")
+#: What fills parameters where nothing else is said.
+DEFAULT_INIT = initializer.Uniform()
 
 
 class Deferred(NamedTuple):
@@ -150,7 +152,7 @@ class Parameter:
         self,
         init: Any = None,
         ctx: Context | Iterable[Context] | None = None,
-        default_init: Any = initializer.Uniform(),
+        default_init: Any = DEFAULT_INIT,
         force_reinit: bool = False,
     ) -> None:
         """Give the parameter its first values on each of the contexts (the current one by default).
@@ -207,7 +209,7 @@ class Parameter:
             return
         data = self._initialized(self._data)
         self._grad = [nd.zeros(a.shape, ctx=a.context, dtype=a.dtype, stype=self._grad_stype) for a in data]
-        autograd.mark_variables(data, self._grad, self.grad_req)
+        autograd.mark_variables(data, self._grad, self._grad_req or "null")
 
     def _load_init(
         self, data: NDArray, ctx: Any = None, cast_dtype: bool = False, dtype_source: str = "current"
@@ -247,8 +249,8 @@ class Parameter:
             return data
         if not cast_dtype:
             raise CheckError(
-                f"Failed loading Parameter '{self.name}' from saved params: dtype incompatible expected {self.dtype} vs "
-                f"saved {data.dtype}. Set cast_dtype=True to cast the dtype of saved params."
+                f"Failed loading Parameter '{self.name}' from saved params: dtype incompatible expected {self.dtype} "
+                f"vs saved {data.dtype}. Set cast_dtype=True to cast the dtype of saved params."
             )
         if dtype_source == "current":
             return data.astype(self.dtype)
@@ -377,7 +379,7 @@ class Parameter:
             self._data = [array.astype(dtype) for array in self._data]
             if self._grad is not None:
                 self._grad = [grad.astype(dtype) for grad in self._grad]
-                autograd.mark_variables(self._data, self._grad, self.grad_req or "null")
+                autograd.mark_variables(self._data, self._grad, self._grad_req or "null")
 
     # ---------------------------------------------------------------- copies
 
@@ -419,7 +421,7 @@ class Parameter:
         """The mean of all copies, on the host: all rows of a row_sparse parameter."""
         if self._stype == "default":
             copies = [array.copyto(cpu()) for array in self.list_data()]
-            return copies[0] if len(copies) == 1 else nd.add_n(*copies) / len(copies)
+            return copies[0] if len(copies) == 1 else sum(copies[1:], start=copies[0]) / len(copies)
         if self._trainer is None:
             return self._initialized(self._data)[0].copyto(cpu())
         size = 0 if self.shape is None else self.shape[0]

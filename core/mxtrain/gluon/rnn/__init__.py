@@ -8,16 +8,16 @@ from mxtrain.gluon.rnn.modifier_cells import DropoutCell, ModifierCell, Residual
 from mxtrain.gluon.rnn.sequential_cells import HybridSequentialRNNCell, SequentialRNNCell
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "BidirectionalCell",
     "DropoutCell",
-    "GRU",
     "GRUCell",
     "HybridRecurrentCell",
     "HybridSequentialRNNCell",
-    "LSTM",
     "LSTMCell",
     "ModifierCell",
-    "RNN",
     "RNNCell",
     "RecurrentCell",
     "ResidualCell",

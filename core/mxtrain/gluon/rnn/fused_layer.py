@@ -221,14 +221,14 @@ class _RNNLayer(HybridBlock):
             inputs = self._input_size
             for layer in range(self._num_layers):
                 cells = [make(prefix=f"{d}{layer}_", input_size=inputs) for d in self._directions()]
-                stack.add(BidirectionalCell(*cells) if self._dir == 2 else cells[0])
+                stack.add(BidirectionalCell(cells[0], cells[1]) if self._dir == 2 else cells[0])
                 if self._dropout > 0 and layer < self._num_layers - 1:
                     stack.add(DropoutCell(self._dropout))
                 inputs = self._hidden_size * self._dir
         return stack
 
     def __repr__(self) -> str:
-        size, inputs = self.l0_i2h_weight.shape
+        size, inputs = self._reg_params["l0_i2h_weight"].shape or (0, 0)
         words = [f"{inputs or None} -> {size // self._gates}", self._layout]
         words += [f"num_layers={self._num_layers}"] if self._num_layers != 1 else []
         words += [f"dropout={self._dropout}"] if self._dropout else []

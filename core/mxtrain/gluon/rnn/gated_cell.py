@@ -54,7 +54,7 @@ class GatedCell(HybridRecurrentCell):
         return step, i2h, h2h
 
     def _signature(self) -> str:
-        """ "INPUT -> SIZE" for the representation."""
+        """What the representation says of the sizes: INPUT -> SIZE."""
         size, inputs = self.i2h_weight.shape or (0, 0)
         return f"{inputs or None} -> {size}"
 

@@ -49,8 +49,8 @@ def _split(F: Any, inputs: Any, axis: int, length: int | None) -> list[Any]:
         length = inputs.shape[axis]
     elif len(inputs) != 1:
         raise CheckError(
-            "unroll doesn't allow grouped symbol as input. Please convert to list with list(inputs) first or let unroll "
-            "handle splitting."
+            "unroll doesn't allow grouped symbol as input. Please convert to list with list(inputs) first or let "
+            "unroll handle splitting."
         )
     return as_list(F.split(inputs, axis=axis, num_outputs=length, squeeze_axis=1))
 

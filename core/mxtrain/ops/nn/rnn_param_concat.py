@@ -12,8 +12,8 @@ from mxtrain.ops.operator import Case, operator
 class RnnParamConcat:
     """Arrays joined along the axis `dim`. Output: their sizes along `dim` added up.
 
-    Shape inference works back from the output as well: arrays of unknown length share what is left evenly, as the
-    weights of both directions of a first layer do.
+    Shape inference works back from the output as well: where all arrays are known to have as many axes, those of unknown
+    length share what is left evenly, as the weights of both directions of a first layer do.
     """
 
     def infer_shape(ins, outs, p):
@@ -27,7 +27,7 @@ class RnnParamConcat:
         holes = sizes.count(-1)
         if not holes:
             total = shapes.unify((sum(sizes),), (total,))[0]
-        elif total != -1:
+        elif total != -1 and all(shape is not None for shape in ins):
             share, remainder = divmod(total - sum(size for size in sizes if size != -1), holes)
             if remainder or share < 0:
                 raise ArgumentError(f"Expected: parts of {total} values in all. Received: sizes {sizes} (-1: unknown).")
