@@ -5,6 +5,7 @@ The blocks follow from the shapes alone: results do not depend on the number of 
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from mxtrain.device.threads import for_each
 ELEMENTS = 1 << 17
 # arrays from this many elements on are cut; below, waking a thread costs more than it saves
 MIN_ELEMENTS = 1 << 18
+# elements that are reduced at a time: what takes so little time per element is cut into larger parts
+REDUCED_ELEMENTS = 1 << 19
 
 
 def is_large(xp: types.ModuleType, size: int) -> bool:
@@ -24,14 +27,14 @@ def is_large(xp: types.ModuleType, size: int) -> bool:
     return size >= MIN_ELEMENTS and xp is np
 
 
+def over_range(total: int, step: int, compute: Callable[[slice], None]) -> None:
+    """Call compute(slice) for parts of range(total) that are `step` long, on several threads."""
+    for_each(-(-total // step), lambda number: compute(slice(number * step, min((number + 1) * step, total))))
+
+
 def over_rows(rows: int, row_size: int, compute: Callable[[slice], None]) -> None:
     """Call compute(slice of rows) for blocks of whole rows, each of `row_size` elements, on several threads."""
-    step = max(1, ELEMENTS // max(row_size, 1))
-
-    def compute_block(number: int) -> None:
-        compute(slice(number * step, min((number + 1) * step, rows)))
-
-    for_each(-(-rows // step), compute_block)
+    over_range(rows, max(1, ELEMENTS // max(row_size, 1)), compute)
 
 
 def elementwise(compute: Callable[..., Any], arrays: Sequence[np.ndarray], out: np.ndarray) -> np.ndarray:
@@ -58,3 +61,20 @@ def elementwise(compute: Callable[..., Any], arrays: Sequence[np.ndarray], out: 
 
 def _with_leading_axes(array: np.ndarray, ndim: int) -> np.ndarray:
     return array.reshape((1,) * (ndim - array.ndim) + array.shape)
+
+
+def along_axis(
+    axis: int, arrays: Sequence[np.ndarray], outs: Sequence[np.ndarray], compute: Callable[..., None]
+) -> None:
+    """Fill `outs` by a computation along one axis (>= 0) of `arrays`, cut between the elements of the axes before it.
+
+    arrays: one shape. outs: the same shape but for the size of that axis. All C-contiguous.
+    compute(parts of arrays, parts of outs) fills the latter along axis 1 of parts that have two axes or three.
+    """
+    shape = arrays[0].shape
+    outer, size, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    form = (outer, -1, inner) if inner > 1 else (outer, -1)
+    rows, results = ([array.reshape(form) for array in group] for group in (arrays, outs))
+    over_rows(
+        outer, size * inner, lambda part: compute([array[part] for array in rows], [out[part] for out in results])
+    )

@@ -1,9 +1,14 @@
 """Where along an axis the largest or smallest element is."""
 
+import functools
+import math
 from typing import Any
+
+import numpy as np
 
 from mxtrain.base import ArgumentTypeError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels import blocks
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator, operator
 from mxtrain.ops.tensor.reductions import reduced_shape
 
@@ -18,12 +23,40 @@ def _infer(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shap
     return ins, [shapes.unify(reduced_shape(ins[0], _axes(p.axis, len(ins[0])), p.keepdims), outs[0])]
 
 
+# columns that are looked through at once: a cache line of float32 numbers
+_COLUMNS = 16
+
+
+def _positions(xp: Any, name: str, data: Any, axis: int | None) -> Any:
+    """The positions that `name` (argmax or argmin) gives, without the axis."""
+    function = getattr(xp, name)
+    if axis is None or not blocks.is_large(xp, data.size):
+        return function(data, axis=axis)
+    axis = shapes.normalize_axis(axis, data.ndim)
+    outer, inner = math.prod(data.shape[:axis]), math.prod(data.shape[axis + 1 :])
+    rows, found = data.reshape(outer, -1, inner), np.empty((outer, inner), data.dtype)
+    if inner == 1:
+        step = max(1, blocks.REDUCED_ELEMENTS * outer // data.size)
+        blocks.over_range(outer, step, lambda part: found.__setitem__(part, function(rows[part], axis=1)))
+    else:
+        for row, result in zip(rows, found, strict=True):
+            blocks.over_range(inner, 4 * _COLUMNS, functools.partial(_find_in_columns, function, row, result))
+    return found
+
+
+def _find_in_columns(function: Any, matrix: np.ndarray, found: np.ndarray, columns: slice) -> None:
+    """Fill found[columns]. NumPy is slow along columns: they become rows, in memory near each other."""
+    for start in range(columns.start, columns.stop, _COLUMNS):
+        stop = min(start + _COLUMNS, columns.stop)
+        found[start:stop] = function(matrix[:, start:stop].copy().T.copy(), axis=1)
+
+
 def _declare(name: str, meaning: str) -> None:
     def forward(xp, data, *, axis: int | None = None, keepdims: bool = False):
         if data.dtype == bool:
             raise ArgumentTypeError("Expected: a dtype that can hold an index. Received: bool. Convert it with astype.")
         shape = reduced_shape(data.shape, _axes(axis, data.ndim), keepdims)
-        return getattr(xp, name)(data, axis=axis).astype(data.dtype).reshape(shape)
+        return _positions(xp, name, data, axis).astype(data.dtype, copy=False).reshape(shape)
 
     declare_operator(
         name,
@@ -50,6 +83,8 @@ class ArgmaxChannel:
         return ins, [reduced_shape(ins[0], _axes(1, len(ins[0])), False)]
 
     def forward(xp, data):
-        return xp.argmax(data, axis=shapes.normalize_axis(1, data.ndim)).astype(data.dtype)
+        axis = shapes.normalize_axis(1, data.ndim)
+        shape = reduced_shape(data.shape, (axis,), False)
+        return _positions(xp, "argmax", data, axis).astype(data.dtype, copy=False).reshape(shape)
 
     gradient = ZERO_GRADIENT

@@ -1,9 +1,15 @@
 """The norm of vectors along axes."""
 
+import numpy as np
+
 from mxtrain.base import ArgumentError
+from mxtrain.ops.kernels import blocks
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import DType, Shape
 from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes, reduced_shape
+
+# longer products of vectors are cut by BLAS, as many times as it has threads: the result would depend on their number
+_LONGEST_PRODUCT = 4096
 
 
 @operator(
@@ -35,7 +41,11 @@ class Norm:
             result = reduce_with(xp, "sum", xp.abs(wide), axes, keepdims)
         elif len(axes) == data.ndim:
             flat = wide.reshape(-1)
-            result = xp.sqrt(xp.dot(flat, flat)).reshape(reduced_shape(data.shape, axes, keepdims))
+            total = _sum_of_squares(flat) if xp is np else xp.dot(flat, flat)
+            result = xp.sqrt(total).reshape(reduced_shape(data.shape, axes, keepdims))
+        elif axes == (data.ndim - 1,) and xp is np:
+            sums = _squares_of_rows(wide.reshape(-1, data.shape[-1]))
+            result = np.sqrt(sums, out=sums).reshape(reduced_shape(data.shape, axes, keepdims))
         else:
             result = xp.sqrt(reduce_with(xp, "sum", wide * wide, axes, keepdims))
         return result.astype(data.dtype if out_dtype is None else out_dtype, copy=False)
@@ -43,6 +53,27 @@ class Norm:
     def gradient(F, gy, y, data, *, ord, axis, out_dtype, keepdims):
         direction = F.sign(data) if ord == 1 else data / F._cast_like(_spread(F, y, data, axis, keepdims), data)
         return direction * F._cast_like(_spread(F, gy, data, axis, keepdims), data)
+
+
+def _squares_of_rows(rows):
+    """The sum of squares of each row of a NumPy matrix, without an array of the squares; in blocks."""
+    if rows.shape[1] > _LONGEST_PRODUCT:
+        return reduce_with(np, "sum", rows * rows, (1,))
+    sums = np.empty((len(rows), 1, 1), rows.dtype)
+
+    def compute(part):
+        np.matmul(rows[part, None, :], rows[part, :, None], out=sums[part])
+
+    blocks.over_range(len(rows), max(1, blocks.REDUCED_ELEMENTS // max(rows.shape[1], 1)), compute)
+    return sums.reshape(len(rows))
+
+
+def _sum_of_squares(flat):
+    """The same for all elements, summed up row by row of a matrix that they fill, and the rest."""
+    whole = flat.size - flat.size % _LONGEST_PRODUCT
+    sums = _squares_of_rows(flat[:whole].reshape(-1, _LONGEST_PRODUCT))
+    rest = flat[whole:]
+    return np.add.reduce(sums) + np.dot(rest, rest)
 
 
 def _spread(F, value, data, axis, keepdims):

@@ -6,26 +6,16 @@ import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels import ordering as kernels
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType
 
 FLOAT32 = np.dtype(np.float32)
-# from this size of an axis on, selecting few elements pays against sorting all
-MIN_SELECTION = 256
 
 
 def _flat_if_none(data: Any, axis: int | None) -> tuple[Any, int]:
     """The array to order and its axis; flattened where axis is None."""
     return (data.reshape(-1), 0) if axis is None else (data, shapes.normalize_axis(axis, data.ndim))
-
-
-def _order(xp: Any, data: Any, axis: int, ascending: bool) -> Any:
-    """Positions that sort along an axis; equal elements stay in their order, NaN comes last."""
-    if ascending:
-        return xp.argsort(data, axis=axis, kind="stable")
-    # reversed before and after, so that equal elements stay in their order
-    flipped = xp.flip(data, axis)
-    return data.shape[axis] - 1 - xp.flip(xp.argsort(flipped, axis=axis, kind="stable"), axis)
 
 
 def _infer_order(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
@@ -58,7 +48,7 @@ class Sort:
 
     def forward(xp, data, *, axis: int | None = -1, is_ascend: bool = True):
         data, axis = _flat_if_none(data, axis)
-        ordered = xp.sort(data, axis=axis)
+        ordered = kernels.sort(xp, data, axis)
         return ordered if is_ascend else xp.flip(ordered, axis)
 
     def gradient(F, gy, y, data, *, axis, is_ascend):
@@ -91,7 +81,7 @@ class Argsort:
     def forward(xp, data, *, axis: int | None = -1, is_ascend: bool = True, dtype: DType = FLOAT32):
         data, axis = _flat_if_none(data, axis)
         _require_exact(dtype, data.shape[axis])
-        return _order(xp, data, axis, is_ascend).astype(dtype)
+        return kernels.first_positions(xp, data, axis, data.shape[axis], is_ascend).astype(dtype)
 
 
 def _take_along(xp: Any, data: Any, positions: Any, axis: int) -> Any:
@@ -213,7 +203,7 @@ class Topk:
         dtype: DType = FLOAT32,
     ):
         flat, axis = _flat_if_none(data, axis)
-        order = _first(xp, flat, axis, _count(k, flat.shape[axis]), is_ascend)
+        order = kernels.first_positions(xp, flat, axis, _count(k, flat.shape[axis]), is_ascend)
         if ret_typ == "mask":
             mask = xp.zeros(flat.shape, data.dtype)
             mask[_key_along(xp, order, axis)] = 1
@@ -235,31 +225,3 @@ def _count(k: int, size: int) -> int:
     if k > size != -1:
         raise ArgumentError(f"Expected: k of at most {size}, the size of the axis. Received: k={k}.")
     return size if k < 1 else k
-
-
-def _first(xp: Any, data: Any, axis: int, count: int, ascending: bool) -> Any:
-    """Positions of the `count` first elements in order."""
-    lead = (slice(None),) * axis
-    size = data.shape[axis]
-    if size >= MIN_SELECTION and count * 4 <= size and data.dtype.kind in "iuf":
-        selected = _select(xp, xp.moveaxis(data, axis, -1).reshape(-1, size), count, ascending)
-        if selected is not None:
-            others = data.shape[:axis] + data.shape[axis + 1 :]
-            return xp.moveaxis(selected.reshape(*others, count), -1, axis)
-    return _order(xp, data, axis, ascending)[(*lead, slice(count))]
-
-
-def _select(xp: Any, rows: Any, count: int, ascending: bool) -> Any:
-    """As `_first` for each row, without sorting the rest; None where NaN is among the elements. count >= 1."""
-    at = count - 1 if ascending else rows.shape[1] - count
-    last = xp.partition(rows, at, axis=1)[:, at : at + 1]
-    before = rows < last if ascending else rows > last
-    ties = rows == last
-    # of those equal to the last one, the first ones fill the row up
-    missing = count - before.sum(axis=1, keepdims=True)
-    chosen = before | (ties & (ties.cumsum(axis=1) <= missing))
-    if int(chosen.sum()) != count * len(rows):
-        return None
-    positions = xp.nonzero(chosen)[1].reshape(len(rows), count)
-    order = _order(xp, xp.take_along_axis(rows, positions, 1), 1, ascending)
-    return xp.take_along_axis(positions, order, 1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels import blocks
 from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import Case, declare_operator, operator
 from mxtrain.ops.parameters import Shape
@@ -61,11 +62,42 @@ def reduce_with(xp: Any, name: str, data: Any, axes: tuple[int, ...], keepdims: 
     over = axes if len(axes) < data.ndim else None
     options = {"dtype": data.dtype} if name in ("sum", "prod") else {}
     function = _NUMPY_REDUCTIONS[name] if xp is np else getattr(xp, name)
+    if blocks.is_large(xp, data.size) and _are_neighbours(axes):
+        result = np.empty(shape, data.dtype) if out is None else out
+        _reduce_in_blocks(function, data, axes, result)
+        return result
     if out is None:
         # NumPy gives a number where no axis is left
         return xp.asarray(function(data, axis=over, **options)).reshape(shape)
     function(data, axis=over, keepdims=True, out=out.reshape(reduced_shape(data.shape, axes, True)), **options)
     return out
+
+
+def _are_neighbours(axes: tuple[int, ...]) -> bool:
+    return bool(axes) and axes == tuple(range(axes[0], axes[0] + len(axes)))
+
+
+def _reduce_in_blocks(function: Any, data: np.ndarray, axes: tuple[int, ...], out: np.ndarray) -> None:
+    """Fill `out` with a reduction over neighbouring axes, block by block.
+
+    Where no axis comes before them, the blocks are reduced one by one, and then their results.
+    """
+    outer, inner = math.prod(data.shape[: axes[0]]), math.prod(data.shape[axes[-1] + 1 :])
+    options = {"dtype": out.dtype}
+    if outer > 1:
+        rows, results = data.reshape(outer, -1, inner), out.reshape(outer, inner)
+        step = max(1, blocks.REDUCED_ELEMENTS * outer // data.size)
+        blocks.over_range(outer, step, lambda part: function(rows[part], axis=1, out=results[part], **options))
+        return
+    rows = data.reshape(-1, inner)
+    step = max(1, blocks.REDUCED_ELEMENTS // inner)
+    partial = np.empty((-(-len(rows) // step), inner), out.dtype)
+
+    def reduce_block(part: slice) -> None:
+        function(rows[part], axis=0, out=partial[part.start // step], **options)
+
+    blocks.over_range(len(rows), step, reduce_block)
+    function(partial, axis=0, out=out.reshape(inner), **options)
 
 
 def _reduction(name: str) -> Callable[..., Any]:

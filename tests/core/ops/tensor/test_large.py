@@ -1,12 +1,12 @@
-"""Paths that only large arrays take: transposition by blocks, selection without sorting, one-pass clipping."""
+"""Paths that only large arrays take: blocks on several threads, selection without sorting, one-pass clipping."""
 
 import numpy as np
 import pytest
 
 import mxtrain as mx
+from mxtrain.device import threads
 from mxtrain.ops.kernels.scatter import add_at
 from mxtrain.ops.kernels.transposition import transposed
-from mxtrain.ops.tensor.ordering import MIN_SELECTION
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_transposition(shape, axes, dtype):
 @pytest.mark.parametrize("is_ascend", [True, False])
 def test_topk_selects_what_sorting_gives(dtype, axis, is_ascend):
     # few distinct values, so that many elements are equal to the last one chosen
-    data = mx.nd.array(np.random.default_rng(2).integers(0, 9, (MIN_SELECTION + 5, MIN_SELECTION + 9)), dtype=dtype)
+    data = mx.nd.array(np.random.default_rng(2).integers(0, 9, (261, 265)), dtype=dtype)
     options = {"axis": axis, "is_ascend": is_ascend, "dtype": "int32"}
     order = mx.nd.argsort(data, **options).asnumpy()
     expected = order[:7] if axis == 0 else order[:, :7]
@@ -46,7 +46,7 @@ def test_topk_selects_what_sorting_gives(dtype, axis, is_ascend):
 
 
 def test_topk_with_nan():
-    data = np.random.default_rng(2).uniform(size=(3, MIN_SELECTION)).astype(np.float32)
+    data = np.random.default_rng(2).uniform(size=(3, 256)).astype(np.float32)
     data[1, 5] = np.nan
     found = mx.nd.topk(mx.nd.array(data), k=2).asnumpy()
     np.testing.assert_array_equal(found[[0, 2]], np.argsort(-data[[0, 2]], axis=1)[:, :2])
@@ -71,3 +71,66 @@ def test_values_added_into_one_place(shape):
     add_at(np, target, np.array([2, 0]), values[:2])
     np.add.at(expected, [2, 0], values[:2])
     np.testing.assert_allclose(target, expected, rtol=1e-12)
+
+
+def with_threads(number, compute):
+    previous = threads.set_num_threads(number)
+    try:
+        return compute().asnumpy()
+    finally:
+        threads.set_num_threads(previous)
+
+
+LARGE = np.random.default_rng(4).uniform(-1, 1, (3, 700, 701)).astype(np.float32)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (1, 2), (0, 2)])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "norm", "prod"])
+def test_reductions(name, axis):
+    if name == "norm" and axis is not None and np.ndim(axis) == 0:
+        axis = (axis,)
+    x = mx.nd.array(LARGE) if name != "prod" else mx.nd.array(1 + LARGE / 1e4)
+    options = {} if axis is None else {"axis": axis}
+    found = [with_threads(number, lambda: getattr(mx.nd, name)(x, **options)) for number in (1, 2, 3)]
+    compute = (lambda a, axis: np.sqrt(np.sum(a * a, axis=axis))) if name == "norm" else getattr(np, name)
+    wished = compute(x.asnumpy().astype(np.float64), axis=axis)
+    np.testing.assert_allclose(
+        found[0], np.reshape(wished, found[0].shape), rtol=2e-3 if name == "prod" else 2e-5, atol=2e-4
+    )
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+def test_where_the_extremum_is(name, axis):
+    data = (LARGE * 20).round()
+    data[1, 5, 9] = np.nan
+    found = with_threads(3, lambda: getattr(mx.nd, name)(mx.nd.array(data), axis=axis))
+    np.testing.assert_array_equal(found, getattr(np, name)(data, axis=axis))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_and_its_gradient(name, axis):
+    x, weight = mx.nd.array(LARGE * 30), mx.nd.array(LARGE[::-1])
+
+    def both():
+        x.attach_grad()
+        with mx.autograd.record():
+            y = getattr(mx.nd, name)(x, axis=axis)
+        y.backward(weight)
+        return mx.nd.stack(y, x.grad)
+
+    found = [with_threads(number, both) for number in (1, 3)]
+    np.testing.assert_array_equal(found[0], found[1])
+    wide = x.asnumpy().astype(np.float64)
+    logarithm = wide - wide.max(axis=axis, keepdims=True)
+    logarithm -= np.log(np.exp(logarithm).sum(axis=axis, keepdims=True))
+    y, gy = np.exp(logarithm), weight.asnumpy()
+    if name == "softmax":
+        wished, gradient = y, y * (gy - (gy * y).sum(axis=axis, keepdims=True))
+    else:
+        wished, gradient = logarithm, gy - y * gy.sum(axis=axis, keepdims=True)
+    np.testing.assert_allclose(found[0][0], wished, rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(found[0][1], gradient, rtol=2e-4, atol=2e-5)
