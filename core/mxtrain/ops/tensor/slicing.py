@@ -236,8 +236,8 @@ def _corner(shape: tuple[int, ...], like: tuple[int, ...], axes: tuple[int, ...]
         raise ArgumentError(f"Expected: shapes of one rank, or axes. Received: {shape} and {like}.")
     result = list(shape)
     for axis in axes or range(len(shape)):
-        target = like[shapes.normalize_axis(axis, len(like))]
         position = shapes.normalize_axis(axis, len(shape))
+        target = like[shapes.normalize_axis(position, len(like))]
         if target > shape[position] != -1:
             raise ArgumentError(f"Expected: at most {shape[position]} in axis {axis} of {like}. Received: {target}.")
         result[position] = target
@@ -246,12 +246,12 @@ def _corner(shape: tuple[int, ...], like: tuple[int, ...], axes: tuple[int, ...]
 
 @operator(
     "slice_like",
-    cases=[Case(data=(3, 4), shape_like=(2, 3)), Case(data=(3, 4), shape_like=(2,), axes=(0,))],
+    cases=[Case(data=(3, 4), shape_like=(2, 3)), Case(data=(3, 4), shape_like=(2,), axes=(-2,))],
 )
 class SliceLike:
     """The leading corner of data that is as large as shape_like, in `axes` or (by default) in all.
 
-    Output: dtype of data; the values of shape_like are unused. Source: MXNet 1.9.1.
+    axes: negative ones count from the end of data, and mean the same axes, from the front, of shape_like. Output: dtype of data; the values of shape_like are unused. Source: MXNet 1.9.1.
     """
 
     def infer_shape(ins, outs, p):
