@@ -7,11 +7,13 @@ from typing import Any
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.context import Context
 from mxtrain.executor.arena import Arena, allocate_arena, by_dtype
+from mxtrain.executor.argument_storage import ArgumentStorage
 from mxtrain.executor.executor_type import Executor
 from mxtrain.executor.memory import Spec
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.creation import zeros
 from mxtrain.ops.shapes import is_known
+from mxtrain.ops.sparse.containers import DENSE
 from mxtrain.symbol.graph import Entry, auxiliary
 from mxtrain.symbol.infer import as_partial, fill_default_type, infer_shapes
 from mxtrain.symbol.symbol_type import Symbol
@@ -40,9 +42,11 @@ def infer_specs(symbol: Symbol, shapes: Mapping[str, Any], types: Mapping[str, A
 
 
 def resized(array: NDArray, spec: Spec) -> NDArray:
-    """The array itself, a view of its front, or a new larger one on its context."""
+    """The array itself, a view of its front, or a new larger one on its context (a new one, too, if it is sparse)."""
     if array.shape == spec.shape:
         return array
+    if array.stype != DENSE:
+        return zeros(spec.shape, array.context, spec.dtype, array.stype)
     count = prod(spec.shape)
     if count <= array.size:
         return array.view(array._data.reshape(-1)[:count].reshape(spec.shape))
@@ -53,7 +57,8 @@ class Allocator:
     """Finds or makes arrays.
 
     context_of: where the array of a name lives. shared: an Executor whose arrays named in shared_names, and whose
-    auxiliary states, are used again. pool: arrays by name that are used again where they are large enough.
+    auxiliary states, are used again. pool: arrays by name that are used again where they are large enough. storage:
+    which arrays are sparse.
     """
 
     def __init__(
@@ -62,11 +67,13 @@ class Allocator:
         shared: Executor | None,
         shared_names: set[str],
         pool: dict[str, NDArray] | None,
+        storage: ArgumentStorage,
     ) -> None:
         self._context_of = context_of
         self._shared = shared
         self._shared_names = shared_names
         self._pool = pool
+        self._storage = storage
 
     def arguments(
         self, specs: Mapping[str, Spec], reqs: Mapping[str, str], inputs: set[str]
@@ -79,14 +86,15 @@ class Allocator:
         parameters = {
             name: spec
             for name, spec in specs.items()
-            if name not in found and name not in inputs and reqs[name] != "null"
+            if name not in found and name not in inputs and reqs[name] != "null" and not self._storage.lies_apart(name)
         }
         arenas = self._allocate_parameters(parameters, found, grads) + self._shared_arenas(found, grads)
         for name, spec in specs.items():
             if name not in found:
                 found[name] = self._pooled(name, spec)
             if reqs[name] != "null" and grads[name] is None:
-                grads[name] = zeros(spec.shape, self._context_of(name), spec.dtype)
+                stype = self._storage.gradients.get(name)
+                grads[name] = zeros(spec.shape, self._context_of(name), spec.dtype, stype)
         return {name: found[name] for name in specs}, grads, arenas
 
     def _allocate_parameters(
@@ -112,6 +120,9 @@ class Allocator:
         array = self._shared.arg_dict[name]
         if array.shape != spec.shape:
             raise ArgumentError(f"{name}: expected the shared shape {array.shape}. Received: {spec.shape}.")
+        stype = self._storage.arrays.get(name, DENSE)
+        if array.stype != stype:
+            raise ArgumentError(f"{name}: expected the shared storage type {array.stype!r}. Received: {stype!r}.")
         return array
 
     def _shared_arenas(self, arrays: Mapping[str, NDArray], grads: Mapping[str, NDArray | None]) -> list[Arena]:
@@ -127,9 +138,9 @@ class Allocator:
 
     def _pooled(self, name: str, spec: Spec) -> NDArray:
         """An array from the pool where it is large enough, else a new one, which goes there."""
-        ctx = self._context_of(name)
-        if self._pool is None:
-            return zeros(spec.shape, ctx, spec.dtype)
+        ctx, stype = self._context_of(name), self._storage.arrays.get(name)
+        if self._pool is None or stype is not None:
+            return zeros(spec.shape, ctx, spec.dtype, stype)
         old = self._pool.get(name)
         if old is not None and old._data.dtype == spec.dtype and old.size >= prod(spec.shape):
             return resized(old, spec)
@@ -142,4 +153,4 @@ class Allocator:
         shared = self._shared.aux_dict.get(name) if self._shared is not None else None
         if shared is not None and shared.shape == spec.shape:
             return shared
-        return zeros(spec.shape, self._context_of(name), spec.dtype)
+        return zeros(spec.shape, self._context_of(name), spec.dtype, self._storage.arrays.get(name))

@@ -6,6 +6,7 @@ from typing import Any
 from mxtrain.base import ArgumentError, ArgumentTypeError, NameLookupError
 from mxtrain.context import Context
 from mxtrain.executor.allocation import Allocator, infer_specs
+from mxtrain.executor.argument_storage import infer_argument_storage
 from mxtrain.executor.executor_type import Executor
 from mxtrain.executor.placement import Placement
 from mxtrain.ndarray.array_type import NDArray
@@ -63,8 +64,9 @@ def simple_bind(
 ) -> Executor:
     """An Executor whose arrays are allocated here, all zero. kwargs: shapes of inputs by name.
 
-    type_dict: dtypes by name; float32 where nothing can be concluded. group2ctx: see `bind`; an array without a group
-    is made where it is read first. shared_exec: an Executor whose arrays (those of shared_arg_names, and all auxiliary
+    type_dict: dtypes by name; float32 where nothing can be concluded. stype_dict: storage types by name, before those
+    that variables declare; gradients have the storage that follows. group2ctx: see `bind`; an array without a group is
+    made where it is read first. shared_exec: an Executor whose arrays (those of shared_arg_names, and all auxiliary
     states) and memory are used again. shared_buffer: arrays by name that are used again where they are large enough,
     and that new ones are put into.
     Raises MXNetError naming the arguments whose shape does not follow.
@@ -79,7 +81,8 @@ def simple_bind(
     reqs = _grad_reqs(grad_req, list(specs))
     placement = Placement(ctx, group2ctx)
     context_of = _places_by_name(symbol, placement).__getitem__
-    allocator = Allocator(context_of, shared_exec, set(shared_arg_names or ()), shared_buffer)
+    storage = infer_argument_storage(symbol, stype_dict or {}, reqs)
+    allocator = Allocator(context_of, shared_exec, set(shared_arg_names or ()), shared_buffer, storage)
     args, grads, arenas = allocator.arguments(specs, reqs, inputs=set(shapes))
     aux = {name: allocator.state(name, spec) for name, spec in aux_specs.items()}
     spare = shared_exec.memory if shared_exec is not None else None

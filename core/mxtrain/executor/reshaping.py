@@ -54,7 +54,8 @@ def _check_change(name: str, old: NDArray, new: Spec, allowed: bool, up_sizing: 
             f"{name}: expected to keep its shape {old.shape}. Received: {new.shape}. Pass partial_shaping=True if it "
             "may change."
         )
-    if prod(new.shape) > old.size and not up_sizing:
+    size = prod(old.shape)
+    if prod(new.shape) > size and not up_sizing:
         raise ArgumentError(
-            f"{name}: expected at most {old.size} elements. Received: shape {new.shape}. Pass allow_up_sizing=True."
+            f"{name}: expected at most {size} elements. Received: shape {new.shape}. Pass allow_up_sizing=True."
         )

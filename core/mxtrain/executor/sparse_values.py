@@ -26,9 +26,9 @@ def sparse_storage(heads: Sequence[Entry], graph: GradientGraph, stypes: Mapping
 
     stypes: of all variables by name. The gradient by a sparse output is sparse, too.
     """
-    nodes = [*(head.node for head in heads), *graph.nodes]
-    if all(stype == DENSE for stype in stypes.values()) and not makes_sparse(heads, graph.nodes):
+    if not may_be_sparse(heads, stypes):
         return {}
+    nodes = [*(head.node for head in heads), *graph.nodes]
     given = dict(stypes)
     forward = infer_storage(heads, given)
     for head, variable in zip(heads, graph.head_grads, strict=True):
@@ -40,9 +40,11 @@ def sparse_storage(heads: Sequence[Entry], graph: GradientGraph, stypes: Mapping
     return {key: stype for key, stype in known.items() if stype != DENSE}
 
 
-def makes_sparse(heads: Sequence[Entry], nodes: Iterable[Node]) -> bool:
-    """Whether some operator of a graph, or of further nodes, may make sparse values of dense ones."""
-    return any(node.op is not None and node.op.makes_sparse for node in (*topological(heads), *nodes))
+def may_be_sparse(heads: Sequence[Entry], stypes: Mapping[str, str]) -> bool:
+    """Whether some value of a graph or its gradient graph may be sparse."""
+    if any(stype != DENSE for stype in stypes.values()):
+        return True
+    return any(node.op is not None and node.op.may_make_sparse(node.params) for node in topological(heads))
 
 
 def keep_sparse_values(

@@ -44,9 +44,12 @@ large arrays are then computed in blocks), `view` (the output is the input's mem
 `listed_outputs` (names of the outputs in symbols and their JSON, or a function of p, where MXNet has others or hides
 more), `variable_attributes` (attributes, by input, of the variables that a symbol makes for missing inputs), `storage`
 (the combinations of sparse and dense inputs that it has kernels for, as forms of `mxtrain.ops.storage`; any other is
-computed densely). Gradients need no rule of their own: they are written in operators, whose storage is inferred like
-that of all others.
+computed densely), `sparse_gradient` (whether gradients by dense inputs are sparse, or a function of p: else gradients
+need no rule of their own, since they are written in operators, whose storage is inferred like that of all others).
 `repeatable`: whether forward may run twice in a step, to save the memory of its outputs (default: where it has no state).
+
+A state whose forward keeps something for its backward keeps all of it in an attribute `memory`, and has a method
+`new_memory()`: the body of a loop puts another memory there for each step.
 """
 
 import inspect
@@ -153,6 +156,7 @@ class Operator:
     repeatable: bool = True
     kernels: list[Kernel] = field(default_factory=list)
     storage: tuple[Form, ...] = ()
+    choose_sparse_gradient: Callable[[Params], bool] | None = None
 
     def __repr__(self) -> str:
         return f"<operator {self.name}>"
@@ -193,6 +197,10 @@ class Operator:
         """The storage types of all outputs for inputs (auxiliary states last) of these types."""
         form = self.choose_form(stypes, params)
         return (DENSE,) * len(self.outputs(params)) if form is None else form.outputs
+
+    def may_make_sparse(self, params: Mapping[str, Any]) -> bool:
+        """Whether dense inputs may have sparse outputs or gradients."""
+        return self.makes_sparse or bool(self.choose_sparse_gradient and self.choose_sparse_gradient(Params(**params)))
 
     def parse(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, typed, defaults filled in. Raises ArgumentError or ArgumentTypeError naming the operator."""
@@ -371,6 +379,7 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         create_state=_unwrap(parts.get("create_state")),
         repeatable=parts.get("repeatable", "create_state" not in parts),
         storage=tuple(parts.get("storage", ())),
+        choose_sparse_gradient=_as_function(_unwrap(parts.get("sparse_gradient"))),
     )
     if (elementwise := _unwrap(parts.get("elementwise", False))) is not False:
         add_elementwise_kernel(declared, elementwise)

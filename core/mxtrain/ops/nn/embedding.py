@@ -57,6 +57,9 @@ class Embedding:
     infer_type = _infer_type
     storage = [form("default, row_sparse -> default", _look_up)]
 
+    def sparse_gradient(p):
+        return p.sparse_grad
+
     def forward(
         xp,
         data,
@@ -92,6 +95,7 @@ class SparseEmbedding:
     infer_shape = _infer_shape
     infer_type = _infer_type
     storage = [form("default, row_sparse -> default", _look_up)]
+    sparse_gradient = True
 
     def forward(
         xp,
