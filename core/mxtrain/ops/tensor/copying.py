@@ -103,7 +103,7 @@ class CastLike:
 
 @operator("_copyto", "_CrossDeviceCopy", cases=[Case(data=(2, 3))])
 class CopyTo:
-    """A copy that may lie on another device; in a graph, where all values share one, a plain copy.
+    """A copy that may lie on another device.
 
     data: any shape and dtype. Output: the same.
     """
@@ -115,4 +115,5 @@ class CopyTo:
         return data.copy()
 
     def gradient(F, gy, y, data):
-        return gy.as_in_context(data.context) if hasattr(data, "as_in_context") else F._copy(gy)
+        # in a graph, the copy back is made where the gradient is read
+        return gy.as_in_context(data.context) if hasattr(data, "as_in_context") else gy
