@@ -1,8 +1,9 @@
 """Attributes that symbols take from the `with` block they are made in."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from mxtrain.base import ArgumentError
 
@@ -24,6 +25,9 @@ class AttrScope(metaclass=_WithCurrent):
     Values are strings. Names stand between double underscores, so that no operator's parameter is meant; `ctx_group`,
     `lr_mult` and the others that MXNet knows may be written without.
     """
+
+    # how often each name was given to a body of a loop or branch; MXNet's scripts reset it
+    _subgraph_names: ClassVar[defaultdict[str, int]] = defaultdict(int)
 
     def __init__(self, **kwargs: str) -> None:
         for key, value in kwargs.items():

@@ -4,6 +4,7 @@ from typing import Any
 
 from mxtrain import ndarray
 from mxtrain.context import Context, current_context
+from mxtrain.executor import body as _body  # tells control flow how bodies are compiled
 from mxtrain.executor.binding import bind, simple_bind
 from mxtrain.executor.cached_op import CachedOp
 from mxtrain.executor.executor_type import Executor

@@ -1,6 +1,13 @@
 """`mx.nd`: n-dimensional arrays and the operators on them."""
 
-from mxtrain.ndarray import arithmetic, indexing, methods, random, sparse_arithmetic  # all but random install methods
+from mxtrain.ndarray import (  # all but contrib and random install methods
+    arithmetic,
+    contrib,
+    indexing,
+    methods,
+    random,
+    sparse_arithmetic,
+)
 from mxtrain.ndarray.array_type import NDArray, from_backend
 from mxtrain.ndarray.assembly import (
     concatenate,

@@ -82,20 +82,28 @@ class CustomOpProp:
 
     def create_state(self, ctx: Context, in_shapes: Sequence[Any], in_dtypes: Sequence[Any]) -> "CustomCall":
         """What runs one node or call of the operator."""
-        created = self.create_operator(str(ctx), [list(s) for s in in_shapes], [t.type for t in in_dtypes])
-        if not isinstance(created, CustomOp):
-            raise ArgumentTypeError(
-                f"{type(self).__name__}.create_operator: expected a CustomOp. Received: {type(created).__name__}."
-            )
-        return CustomCall(self, created, ctx)
+
+        def create() -> CustomOp:
+            created = self.create_operator(str(ctx), [list(s) for s in in_shapes], [t.type for t in in_dtypes])
+            if not isinstance(created, CustomOp):
+                raise ArgumentTypeError(
+                    f"{type(self).__name__}.create_operator: expected a CustomOp. Received: {type(created).__name__}."
+                )
+            return created
+
+        return CustomCall(self, create, ctx)
 
 
 class CustomCall:
-    """A CustomOp at work: turns backend arrays into NDArrays and back."""
+    """A CustomOp at work: turns backend arrays into NDArrays and back.
 
-    def __init__(self, prop: CustomOpProp, op: CustomOp, ctx: Context) -> None:
+    memory: the CustomOp, which may keep things from forward for backward; a loop has one per step.
+    """
+
+    def __init__(self, prop: CustomOpProp, create: Callable[[], CustomOp], ctx: Context) -> None:
         self._prop = prop
-        self._op = op
+        self.memory = create()
+        self.new_memory = create
         self._ctx = ctx
         self._num_args = len(prop.list_arguments())
         self._num_outputs = len(prop.list_outputs())
@@ -108,7 +116,7 @@ class CustomCall:
         types = self._prop.infer_type([a.dtype.type for a in inputs])[1]
         outputs = [xp.zeros(tuple(shape), dtype) for shape, dtype in zip(shapes, types, strict=True)]
         self._call(
-            self._op.forward, is_train=is_train, req=["write"] * len(outputs), in_data=inputs, out_data=outputs, aux=aux
+            self.memory.forward, is_train=is_train, req=["write"] * len(outputs), in_data=inputs, out_data=outputs, aux=aux
         )
         return tuple(outputs)
 
@@ -119,7 +127,7 @@ class CustomCall:
         inputs, aux = rest[: self._num_args], rest[self._num_args : self._num_args + self._num_aux]
         grads = [xp.zeros_like(a) for a in inputs]
         self._call(
-            self._op.backward,
+            self.memory.backward,
             req=["write"] * len(grads),
             out_grad=head_grads,
             in_data=inputs,

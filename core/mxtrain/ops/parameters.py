@@ -39,6 +39,12 @@ class DType:
     """Annotation of a parameter that names an element type; its value is a numpy.dtype."""
 
 
+class Subgraphs(tuple[Any, ...]):
+    """Annotation of a parameter that holds the graphs inside an operator; it is never written as text."""
+
+    __slots__ = ()
+
+
 class Params(types.SimpleNamespace):
     """The values of all parameters of one call, as attributes."""
 
@@ -102,6 +108,10 @@ def _parse_str(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
+def _parse_subgraphs(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else _refuse(value)
+
+
 _PARSERS: dict[Any, Callable[[Any], Any]] = {
     bool: _parse_bool,
     int: _parse_int,
@@ -111,6 +121,7 @@ _PARSERS: dict[Any, Callable[[Any], Any]] = {
     Floats: _parse_tuple(_parse_float),
     OptionalInts: _parse_tuple(_parse_optional_int),
     DType: as_dtype,
+    Subgraphs: _parse_subgraphs,
 }
 
 
@@ -149,7 +160,8 @@ class Parameter:
 def read_parameter(name: str, annotation: Any, default: Any) -> Parameter:
     """A Parameter from a signature's annotation.
 
-    Annotations: bool, int, float, str, Shape, Floats, OptionalInts, DType, Literal[...], or one of them `| None`.
+    Annotations: bool, int, float, str, Shape, Floats, OptionalInts, DType, Subgraphs, Literal[...], or one of them
+    `| None`.
     """
     optional = False
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:

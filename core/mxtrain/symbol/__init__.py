@@ -1,7 +1,7 @@
 """`mx.sym`: computations described as graphs of operators."""
 
 from mxtrain.ops.namespaces import populate as _populate
-from mxtrain.symbol import arithmetic, methods, random  # the first two install Symbol's operators and methods
+from mxtrain.symbol import arithmetic, contrib, methods, random  # the first two install Symbol's operators and methods
 from mxtrain.symbol.creation import group, variable
 from mxtrain.symbol.filled import arange, eye, full, linspace, ones, zeros
 from mxtrain.symbol.number_functions import hypot, maximum, minimum, power, split_v2

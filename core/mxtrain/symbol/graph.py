@@ -17,8 +17,8 @@ def stored_attributes(attrs: Mapping[str, str]) -> dict[str, str]:
 class Node:
     """A variable (op is None) or the application of an operator.
 
-    attrs: the given parameters and user attributes, as strings. runtime: live objects that travel with a node and never
-    into JSON (the `state` that a backward node shares with its forward node).
+    attrs: the given parameters and user attributes, as strings. runtime: live objects that travel with a node: the
+    `state` that a backward node shares with its forward node, and the `subgraphs` inside an operator.
     """
 
     __slots__ = ("_params", "attrs", "inputs", "name", "op", "runtime")
@@ -49,6 +49,8 @@ class Node:
         """The operator's parameters, parsed, with defaults. Raises the parameter errors of the operator."""
         if self._params is None:
             self._params = {} if self.op is None else self.op.parse(self.attrs)
+            if "subgraphs" in self.runtime:
+                self._params["subgraphs"] = self.runtime["subgraphs"]
         return self._params
 
     @property

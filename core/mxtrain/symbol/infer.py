@@ -1,7 +1,7 @@
 """Shape and type inference over a graph, forwards and backwards until nothing new is learnt."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any
@@ -57,6 +57,31 @@ def infer_types(heads: Sequence[Entry], given: Mapping[str, Any]) -> Facts:
             if dtype is not None:
                 facts.known[id(node), 0] = as_dtype(dtype)
     _propagate(facts, "dtype", lambda op: op.infer_type, types.unify)
+    return facts
+
+
+def infer_shapes_of(heads: Sequence[Entry], known: Iterable[tuple[Entry, Any]]) -> Facts:
+    """Shapes of all outputs, from partial ones of some (None: unknown)."""
+    return _propagate_from(Facts(topological(heads)), known, "shape", lambda op: op.infer_shape, shapes.unify)
+
+
+def infer_types_of(heads: Sequence[Entry], known: Iterable[tuple[Entry, Any]]) -> Facts:
+    """dtypes of all outputs, from those of some (None: unknown)."""
+    return _propagate_from(Facts(topological(heads)), known, "dtype", lambda op: op.infer_type, types.unify)
+
+
+def _propagate_from(
+    facts: Facts,
+    known: Iterable[tuple[Entry, Any]],
+    what: str,
+    rule_of: Callable[[Any], Any],
+    unify: Callable[[Any, Any], Any],
+) -> Facts:
+    for entry, fact in known:
+        found = unify(facts.get(entry), fact)
+        if found is not None:
+            facts.known[id(entry.node), entry.index] = found
+    _propagate(facts, what, rule_of, unify)
     return facts
 
 

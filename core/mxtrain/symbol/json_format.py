@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from textwrap import indent
 from typing import Any
 
 from mxtrain.base import ArgumentError, MXNetError, NameLookupError
@@ -17,6 +18,7 @@ from mxtrain.symbol.older_json import (
     written_attributes,
     written_by,
 )
+from mxtrain.symbol.subgraph import Subgraph
 from mxtrain.util import is_np_shape
 
 MXNET_VERSION = 10901
@@ -25,6 +27,11 @@ MAX_JSON_BYTES = 1 << 28
 
 def dump(heads: list[Entry]) -> str:
     """The graph in the layout of MXNet 1.9.1's JSON writer."""
+    return f'{{\n{_graph_text(heads)}, \n  "attrs": {_graph_attributes()}\n}}'
+
+
+def _graph_text(heads: list[Entry]) -> str:
+    """What the record of a graph holds, but for its attributes."""
     order = topological(heads)
     number = {id(node): i for i, node in enumerate(order)}
     rows = [0]
@@ -35,13 +42,10 @@ def dump(heads: list[Entry]) -> str:
     arguments = _numbers([number[id(node)] for node in order if node.is_variable])
     outputs = ", ".join(f"[{number[id(head.node)]}, {head.index}, 0]" for head in heads)
     return (
-        "{\n"
         f'  "nodes": [\n{nodes}\n  ], \n'
         f'  "arg_nodes": {arguments}, \n'
         f'  "node_row_ptr": {_numbers(rows)}, \n'
-        f'  "heads": [{outputs}], \n'
-        f'  "attrs": {_graph_attributes()}\n'
-        "}"
+        f'  "heads": [{outputs}]'
     )
 
 
@@ -69,6 +73,9 @@ def _node_text(node: Node, number: dict[int, int], updates: Counter[int]) -> str
     entries = [(number[id(entry.node)], entry.index) for entry in node.inputs]
     inputs = ", ".join(f"[{node_number}, {index}, {updates[node_number]}]" for node_number, index in entries)
     lines.append(f'"inputs": [{inputs}]')
+    if "subgraphs" in node.runtime:
+        graphs = ", \n".join(f"{{\n{_graph_text(graph.heads)}\n}}" for graph in node.runtime["subgraphs"])
+        lines.append(f'"subgraphs": [\n{indent(graphs, " " * 8)}\n      ]')
     body = ", \n".join(f"      {line}" for line in lines)
     return f"    {{\n{body}\n    }}"
 
@@ -95,10 +102,18 @@ def load(text: str) -> list[Entry]:
         raise ArgumentError(f"Expected: a symbol as JSON. Received: text that is not JSON ({error}).") from None
     except RecursionError:
         raise ArgumentError("Expected: a symbol as JSON. Received: JSON nested too deeply.") from None
+    try:
+        return _read_graph(graph, written_by(graph) if isinstance(graph, dict) else 0)
+    except RecursionError:
+        raise ArgumentError("Expected: a symbol as JSON. Received: graphs nested too deeply.") from None
+
+
+def _read_graph(graph: Any, version: int) -> list[Entry]:
+    """The heads of a graph, or of one inside an operator. version: of the MXNet that wrote it."""
     if not isinstance(graph, dict) or not isinstance(graph.get("nodes"), list) or not graph.get("heads"):
         raise ArgumentError('Expected: a JSON object with "nodes" and "heads". Received: something else.')
     nodes: list[Node] = []
-    version, is_upgrade_to_np_shape = written_by(graph), is_np_shape() and not has_np_shape(graph)
+    is_upgrade_to_np_shape = is_np_shape() and not has_np_shape(graph)
     for position, record in enumerate(graph["nodes"]):
         nodes.append(_read_node(position, record, nodes, version))
         if is_upgrade_to_np_shape:
@@ -129,12 +144,20 @@ def _read_node(position: int, record: Any, earlier: list[Node], version: int) ->
         ) from None
     if operator_name == "null":
         return Node(None, name, [], attrs)
-    node = Node(_operator(position, name, operator_name), name, inputs, attrs)
+    graphs = _read_subgraphs(position, record, version)
+    node = Node(_operator(position, name, operator_name), name, inputs, attrs, {"subgraphs": graphs} if graphs else {})
     hand_down_attributes(node)
     if version <= LAST_WITH_FLATTENING_AXIS:
         drop_flattening_axis(node)
     _check_inputs(position, node)
     return node
+
+
+def _read_subgraphs(position: int, record: Any, version: int) -> tuple[Subgraph, ...]:
+    graphs = record.get("subgraphs", [])
+    if not isinstance(graphs, list):
+        raise ArgumentError(f'Expected: node {position} with a list of "subgraphs". Received: {graphs!r}.')
+    return tuple(Subgraph(_read_graph(graph, version)) for graph in graphs)
 
 
 def _operator(position: int, name: str, operator_name: str) -> Operator:

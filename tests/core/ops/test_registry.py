@@ -15,8 +15,10 @@ from mxtrain.ops.parameters import Params
 
 CASES = [pytest.param(op, case, id=f"{op.name}-{number}") for op, number, case in support.all_cases()]
 every_case = pytest.mark.parametrize(("op", "case"), CASES)
-# what they compute is written by users: tests/core/custom has their tests
-DECLARED_BY_USERS = frozenset(("Custom", "_backward_Custom"))
+# what they compute is written by users: tests/core/custom_operator and tests/core/control_flow have their tests
+DECLARED_BY_USERS = frozenset(
+    ("Custom", "_backward_Custom", "_foreach", "_while_loop", "_cond", "_backward_control_flow")
+)
 # inputs whose shape a rule chooses where nothing is known of it, though another one would be legal as well
 CHOSEN_INPUTS = {"LeakyReLU": 1, "pick": 1}
 # steps with the gradient of the identity: by definition not the numerical one

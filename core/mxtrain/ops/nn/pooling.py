@@ -40,10 +40,26 @@ def _counts(data, windows, convention):
 
 
 class Chosen:
-    """What a forward that noted which value was each window's largest passes on to its backward."""
+    """What a forward that noted which value was each window's largest passes on to its backward.
+
+    memory: a list of that one thing; the body of a loop puts another one here for each step.
+    """
 
     def __init__(self):
-        self.values = None
+        self.memory = self.new_memory()
+
+    def new_memory(self):
+        """Memory for another run that has to be remembered beside the latest one."""
+        return [None]
+
+    @property
+    def values(self):
+        """Which value was the largest of each window, in the kernel's own form; None where none was noted."""
+        return self.memory[0]
+
+    @values.setter
+    def values(self, noted):
+        self.memory[0] = noted
 
 
 def _infer(data, out, p):
