@@ -1,8 +1,9 @@
 """`mx.gluon`: networks as Python objects."""
 
-from mxtrain.gluon import loss, nn, rnn
+from mxtrain.gluon import loss, nn, rnn, utils
 from mxtrain.gluon.block import Block, HybridBlock, SymbolBlock
 from mxtrain.gluon.parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
+from mxtrain.gluon.trainer import Trainer
 
 __all__ = [
     "Block",
@@ -12,7 +13,9 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "SymbolBlock",
+    "Trainer",
     "loss",
     "nn",
     "rnn",
+    "utils",
 ]

@@ -12,8 +12,8 @@ from mxtrain.ops.operator import Case, operator
 class RnnParamConcat:
     """Arrays joined along the axis `dim`. Output: their sizes along `dim` added up.
 
-    Shape inference works back from the output as well: where all arrays are known to have as many axes, those of unknown
-    length share what is left evenly, as the weights of both directions of a first layer do.
+    Shape inference works back from the output as well: where the ranks of all arrays are known, those of unknown length
+    share what is left evenly, as the weights of both directions of a first layer do.
     """
 
     def infer_shape(ins, outs, p):
