@@ -72,8 +72,8 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     train_mode: bool = True,
-) -> Any:
-    """The gradients of the heads by the variables, as new NDArrays (one, or a list as `variables` is one).
+) -> list[NDArray]:
+    """The gradients of the heads by the variables, as a list of new NDArrays, also for a single variable.
 
     variables: arrays with attach_grad(), or recorded ones. create_graph: record the differentiation itself, for
     higher-order gradients. The variables' own gradient arrays stay as they are.
@@ -92,8 +92,7 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     wanted = [variable._entry for variable in listed if isinstance(variable._entry, Output)]
     found = differentiate(heads, head_grads, keep, create_graph, train_mode, wanted)
-    grads = [_gradient_by(position, variable, found) for position, variable in enumerate(listed)]
-    return grads if isinstance(variables, (list, tuple)) else grads[0]
+    return [_gradient_by(position, variable, found) for position, variable in enumerate(listed)]
 
 
 def _gradient_by(position: int, variable: NDArray, found: Gradients) -> NDArray:

@@ -26,7 +26,7 @@ def test_gradients_are_new_arrays(x):
     with autograd.record():
         y = x * x
     single = autograd.grad(y, x, head_grads=nd.array([1.0, 10.0]))
-    assert values([single]) == [[2, 40]]
+    assert values(single) == [[2, 40]]
 
 
 def test_by_recorded_arrays(x):
@@ -35,7 +35,7 @@ def test_by_recorded_arrays(x):
         z = (y * 3).sum()
     found = autograd.grad(z, [y, x, z], retain_graph=True)
     assert values(found) == [[3, 3], [6, 12], [1]]
-    assert values([autograd.grad(z, y)]) == [[3, 3]]
+    assert values(autograd.grad(z, y)) == [[3, 3]]
 
 
 def test_by_an_output_of_several_that_got_none(x):
@@ -48,14 +48,14 @@ def test_by_an_output_of_several_that_got_none(x):
 def test_zeros_where_no_gradient_flows(x):
     with autograd.record():
         y = nd.floor(x)
-    assert values([autograd.grad(y, x)]) == [[0, 0]]
+    assert values(autograd.grad(y, x)) == [[0, 0]]
 
 
 def test_higher_order(x):
     with autograd.record():
         y = x * x * x
-        first = autograd.grad(y, x, create_graph=True)
-        second = autograd.grad(first, x, create_graph=True)
+        first = autograd.grad(y, x, create_graph=True)[0]
+        second = autograd.grad(first, x, create_graph=True)[0]
     second.backward()
     assert values([first, second, x.grad]) == [[3, 12], [6, 12], [6, 6]]
 
@@ -84,7 +84,7 @@ def test_differentiation_can_be_recorded_after_the_fact(x):
 def test_second_derivatives(function, second, x):
     with autograd.record():
         y = function(x)
-        first = autograd.grad(y, x, create_graph=True)
+        first = autograd.grad(y, x, create_graph=True)[0]
     first.backward()
     np.testing.assert_allclose(x.grad.asnumpy(), second(x.asnumpy()), rtol=1e-5)
 

@@ -88,7 +88,7 @@ def test_gradients_of_higher_order_release_too():
     x.attach_grad()
     with autograd.record():
         y = x * x * x
-        first = autograd.grad(y, x, create_graph=True)
+        first = autograd.grad(y, x, create_graph=True)[0]
         seen = watch(first)
         z = (first * first).sum()
     del first

@@ -94,7 +94,7 @@ def test_higher_order_through_random_numbers():
     x.attach_grad()
     with autograd.record():
         y = op(x * 1.0)
-        grad = autograd.grad(y, x, create_graph=True)
+        grad = autograd.grad(y, x, create_graph=True)[0]
     grad.backward()
     mask = np.cbrt(y.asnumpy()) / x.asnumpy()
     np.testing.assert_allclose(grad.asnumpy(), 3 * mask**3 * x.asnumpy() ** 2, rtol=1e-5)
@@ -106,8 +106,8 @@ def test_third_order():
     x = mx.nd.array([0.3, 1.2])
     x.attach_grad()
     with autograd.record():
-        first = autograd.grad(op(x), x, create_graph=True)
-        second = autograd.grad(first, x, create_graph=True)
+        first = autograd.grad(op(x), x, create_graph=True)[0]
+        second = autograd.grad(first, x, create_graph=True)[0]
     second.backward()
     np.testing.assert_allclose(x.grad.asnumpy(), -np.cos([0.3, 1.2]), rtol=1e-5)
 
