@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentTypeError
+from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.symbol.operators import functions
 from mxtrain.symbol.symbol_type import Symbol
 
@@ -45,6 +45,22 @@ def minimum(left: Any, right: Any) -> Any:
 def hypot(left: Any, right: Any) -> Any:
     """sqrt(left^2 + right^2), element by element; a number where both are."""
     return _apply(left, right, "_hypot", "_HypotScalar", "_HypotScalar", math.hypot)
+
+
+def histogram(
+    a: Symbol, bins: Any = 10, range: tuple[float, float] | None = None, name: str | None = None, **kwargs: Any
+) -> Symbol:
+    """How many elements fall into each bin, and the bins' edges.
+
+    bins: a number of equal bins over `range`, or a Symbol of rising edges. Outputs: counts, int64; edges.
+    """
+    if not isinstance(bins, (Symbol, int)):
+        raise ArgumentTypeError(f"Expected: a Symbol of edges or a number of bins. Received: {type(bins).__name__}.")
+    if isinstance(bins, int) and range is None:
+        raise ArgumentError("Expected: the range of the bins, which a Symbol's values cannot tell. Received: none.")
+    given = {"bins": bins} if isinstance(bins, Symbol) else {"bin_cnt": bins, "range": range}
+    counted: Symbol = functions._histogram(a, **given, name=name, **kwargs)
+    return counted
 
 
 def split_v2(

@@ -22,23 +22,29 @@ from mxtrain.ops.operator import Case, operator
 @operator(
     "_linalg_potrf",
     "linalg_potrf",
-    cases=[Case(A=(3, 3), low=0.0, high=2.0, differentiable=False), Case(A=(2, 1, 1), low=0.5, high=1.5)],
+    cases=[
+        Case(A=(3, 3), low=0.0, high=2.0, differentiable=False),
+        Case(A=(2, 1, 1), low=0.5, high=1.5),
+        Case(A=(2, 1, 1), low=0.5, high=1.5, lower=False),
+    ],
 )
 class Potrf:
-    """Cholesky's factor L: lower triangular, A = L transposed(L).
+    """Cholesky's factor: lower triangular L, A = L transposed(L), or (lower=False) upper triangular transposed(L).
 
-    A: (..., n, n), symmetric (its lower triangle is read) and positive definite, floating. Output: the same shape.
-    Source: MXNet 1.9.1; gradient: arXiv:1710.08717.
+    A: (..., n, n), symmetric (its triangle of that side is read) and positive definite, floating. Output: the same
+    shape. Source: MXNet 1.9.1; gradient: arXiv:1710.08717.
     """
 
     infer_shape = same_square
 
     @in_float32_at_least
-    def forward(xp, A):
+    def forward(xp, A, *, lower: bool = True):
         require_square(A.shape)
-        return xp.linalg.cholesky(A)
+        return xp.linalg.cholesky(A) if lower else turned(xp.linalg.cholesky(turned(A)))
 
-    def gradient(F, gy, y, A):
+    def gradient(F, gy, y, A, *, lower):
+        if not lower:
+            gy, y = transposed(F, gy), transposed(F, y)
         inner = F._linalg_triangle(F._linalg_gemm2(y, gy, transpose_a=True), diagonal=0.5)
         by_rows = F._linalg_trsm(y, inner, transpose=True)
         return symmetrized(F, F._linalg_trsm(y, by_rows, rightside=True))

@@ -115,22 +115,32 @@ class Trsm:
         return F._linalg_triangle(by_a, lower=lower), back * alpha
 
 
-@operator("_linalg_potri", "linalg_potri", cases=[Case(A=(3, 3), low=0.5, high=1.5), Case(A=(2, 2, 2), low=0.5)])
+@operator(
+    "_linalg_potri",
+    "linalg_potri",
+    cases=[
+        Case(A=(3, 3), low=0.5, high=1.5),
+        Case(A=(2, 2, 2), low=0.5),
+        Case(A=(2, 3, 3), low=0.5, high=1.5, lower=False),
+    ],
+)
 class Potri:
-    """inverse(L transposed(L)): the inverse of a matrix from its Cholesky factor L.
+    """inverse(L transposed(L)): the inverse of a matrix from its Cholesky factor L, or (lower=False) transposed(L).
 
-    A: (..., n, n), floating; L is its lower triangle. Output: the same shape. Source: MXNet 1.9.1.
+    A: (..., n, n), floating; its lower (or upper) triangle is the factor. Output: the same shape.
+    Source: MXNet 1.9.1.
     """
 
     infer_shape = same_square
 
     @in_float32_at_least
-    def forward(xp, A):
+    def forward(xp, A, *, lower: bool = True):
         require_square(A.shape)
-        inverse = xp.linalg.inv(triangle(xp, A, True))
+        inverse = xp.linalg.inv(triangle(xp, A if lower else turned(A), True))
         return xp.matmul(turned(inverse), inverse)
 
-    def gradient(F, gy, y, A):
+    def gradient(F, gy, y, A, *, lower):
+        factor = A if lower else transposed(F, A)
         inner = F._linalg_gemm2(y, gy + transposed(F, gy), alpha=-1.0)
-        by_a = F._linalg_trsm(A, inner, rightside=True, transpose=True)
-        return F._linalg_triangle(by_a)
+        by_factor = F._linalg_triangle(F._linalg_trsm(factor, inner, rightside=True, transpose=True))
+        return by_factor if lower else transposed(F, by_factor)

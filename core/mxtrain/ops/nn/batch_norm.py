@@ -25,6 +25,7 @@ def _parameter_type(dtype):
 
 @operator(
     "BatchNorm",
+    "BatchNorm_v1",
     cases=[
         Case(data=(3, 2, 2, 2), gamma=(2,), beta=(2,), moving_mean=(2,), moving_var=np.ones(2), fix_gamma=False),
         Case(data=(4, 3), gamma=(3,), beta=(3,), moving_mean=(3,), moving_var=np.ones(3), axis=-1, eps=0.1),

@@ -60,6 +60,7 @@ def check_inputs(data, weight, bias, windows, num_filter, num_group):
 
 @operator(
     "Convolution",
+    "Convolution_v1",
     cases=[
         Case(data=(2, 3, 5), weight=(4, 3, 3), bias=(4,), kernel=(3,), num_filter=4, pad=(1,)),
         Case(data=(2, 2, 5, 6), weight=(3, 2, 3, 2), bias=(3,), kernel=(3, 2), num_filter=3, stride=(2, 1)),

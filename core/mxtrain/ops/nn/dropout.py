@@ -24,7 +24,7 @@ def _draw(xp, rng, mask, p):
     else:
         drawn[...] = rng.generator.random(mask.shape, dtype=np.float32)
     keep = xp.greater_equal(drawn, np.float32(p))
-    xp.multiply(keep, mask.dtype.type(1 / (1 - p) if p < 1 else 0), out=mask)
+    xp.multiply(keep, mask.dtype.type(1 / (1 - p) if p < 1 else np.inf), out=mask)
 
 
 @operator(
@@ -40,7 +40,7 @@ class Dropout:
 
     data: any shape, floating. mode: "always" does it in prediction too. axes: along these one decision holds for all.
     Output: same shape and dtype; a hidden second one is the mask of factors, with size 1 along `axes`.
-    cudnn_off is accepted and has no effect. Source: MXNet 1.9.1's `Dropout`.
+    cudnn_off is accepted and has no effect. Source: MXNet 1.9.1's `Dropout`, with which p=1 gives NaN (0 / 0).
     """
 
     outputs = ("output", "mask")

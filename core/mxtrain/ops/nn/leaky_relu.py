@@ -52,8 +52,20 @@ _SLOPES = {"leaky": _leaky_slope, "elu": _elu_slope, "selu": _selu_slope, "gelu"
 
 
 def _along_channels(gamma, ndim):
-    """gamma (C,) so that it broadcasts along axis 1 of data (along axis 0 where there is no other)."""
-    return gamma.reshape(-1, *(1,) * max(ndim - 2, 0))
+    """gamma so that it broadcasts: (C,) along axis 1 of data (axis 0 where there is no other), (N, C) along both."""
+    shape = (-1,) if gamma.ndim == 1 else gamma.shape
+    return gamma.reshape(*shape, *(1,) * max(ndim - 2, 0))
+
+
+def _onto_gamma(xp, products, gamma):
+    """The sums of products (N, C, ...) over the axes along which gamma was repeated."""
+    if gamma.size == 1:
+        return products.sum().reshape(gamma.shape)
+    if gamma.ndim == 1:
+        return sum_onto_axis(xp, products, 1)
+    sums = products.reshape(*products.shape[:2], -1).sum(axis=-1)
+    repeated = tuple(axis for axis in (0, 1) if gamma.shape[axis] == 1)
+    return sums.sum(axis=repeated, keepdims=True)
 
 
 def _infer_gamma(data, gamma):
@@ -62,9 +74,18 @@ def _infer_gamma(data, gamma):
     channels = data[1] if len(data) > 1 else 1
     if gamma is None:
         return (channels,)
-    if len(gamma) != 1 or (gamma[0] not in (1, -1, channels) and channels != -1):
-        raise ArgumentError(f"Expected: gamma of shape ({channels},) or (1,). Received: gamma of shape {gamma}.")
+    allowed = (channels,) if len(gamma) == 1 else data[:2]
+    if len(gamma) > 2 or len(gamma) != len(allowed) or not all(map(_repeats, gamma, allowed)):
+        raise ArgumentError(
+            f"Expected: gamma of shape ({channels},) or {data[:2]}, or of sizes 1 in their place. "
+            f"Received: gamma of shape {gamma}."
+        )
     return gamma
+
+
+def _repeats(size, whole):
+    """Whether an axis of gamma fits one of data (-1: unknown)."""
+    return size in (1, -1, whole) or whole == -1
 
 
 def _require_gamma(data, gamma):
@@ -79,6 +100,8 @@ def _require_gamma(data, gamma):
         *(Case(data=(2, 3), act_type=kind) for kind in ("leaky", "elu", "selu", "gelu")),
         Case(data=(2, 3, 2), gamma=(3,), act_type="prelu"),
         Case(data=(2, 3), gamma=(1,), act_type="prelu"),
+        Case(data=(2, 3, 2), gamma=(2, 3), act_type="prelu"),
+        Case(data=(2, 3, 2), gamma=(1, 3), act_type="prelu"),
         Case(data=(2, 3), act_type="rrelu", differentiable=False),
     ],
 )
@@ -88,8 +111,8 @@ class LeakyReLU:
     leaky: slope * x. prelu: gamma * x. elu: slope * (exp(x) - 1). rrelu: r * x, with r drawn from [lower_bound,
     upper_bound] in training, and their mean in prediction. selu (arXiv:1706.02515) and gelu (arXiv:1606.08415) are
     smooth functions of all x.
-    data: any shape, floating. gamma (prelu only): (data.shape[1],) or (1,). Output: same shape and dtype; with rrelu a
-    second one holds the factors that it multiplied with.
+    data: any shape, floating. gamma (prelu only): (data.shape[1],) or data.shape[:2], sizes may be 1.
+    Output: same shape and dtype; with rrelu a second one holds the factors that it multiplied with.
     Source: MXNet 1.9.1's `LeakyReLU`, whose gradient of selu below zero is not the function's derivative.
     """
 
@@ -173,7 +196,11 @@ class LeakyReLUBackward:
 
 @operator(
     "_prelu_backward",
-    cases=[Case(gy=(2, 3, 2), data=(2, 3, 2), gamma=(3,)), Case(gy=(2, 3), data=(2, 3), gamma=(1,))],
+    cases=[
+        Case(gy=(2, 3, 2), data=(2, 3, 2), gamma=(3,)),
+        Case(gy=(2, 3), data=(2, 3), gamma=(1,)),
+        Case(gy=(2, 3, 2), data=(2, 3, 2), gamma=(2, 1)),
+    ],
 )
 class PReLUBackward:
     """Gradients of LeakyReLU with act_type prelu by data and gamma, from gy, data and gamma."""
@@ -191,5 +218,5 @@ class PReLUBackward:
         targets = (None, None) if out is None else out
         by_data = xp.where(x > 0, grad, grad * _along_channels(factors, data.ndim))
         products = xp.where(x > 0, 0, grad * x)
-        by_gamma = products.sum().reshape(1) if gamma.size == 1 else sum_onto_axis(xp, products, 1)
+        by_gamma = _onto_gamma(xp, products, gamma)
         return deliver(by_data, targets[0], gy.dtype), deliver(by_gamma, targets[1], gamma.dtype)
