@@ -7,6 +7,8 @@ from mxtrain.base import ArgumentError, ArgumentTypeError, NameLookupError
 from mxtrain.context import Context
 from mxtrain.executor.allocation import Allocator, infer_specs
 from mxtrain.executor.argument_storage import infer_argument_storage
+from mxtrain.executor.compilation import UnknownSpecError
+from mxtrain.executor.dynamic import DynamicExecutor
 from mxtrain.executor.executor_type import Executor
 from mxtrain.executor.placement import Placement
 from mxtrain.ndarray.array_type import NDArray
@@ -32,7 +34,7 @@ def bind(
     arguments. grad_req: "write", "add" or "null", for all, as a list or by name. group2ctx: the devices that parts of
     the graph run on, by `ctx_group` attribute; arrays may then be on any device, and values are copied to where they
     are read. shared_exec: an Executor whose memory for intermediate values may be used as well (the two must not run
-    at once).
+    at once). A graph whose shapes follow from values runs operator by operator.
     Raises ArgumentError or ArgumentTypeError naming the argument that is missing or does not fit.
     """
     arguments, states = _distinct_names(symbol)
@@ -47,7 +49,11 @@ def bind(
         _check_gradient(name, grad, bound[name])
     all_grads = {name: grads.get(name) if reqs[name] != "null" else None for name in arguments}
     spare = shared_exec.memory if shared_exec is not None else None
-    return Executor(symbol, ctx, bound, all_grads, reqs, aux, spare=spare, placement=Placement(ctx, group2ctx))
+    placement = Placement(ctx, group2ctx)
+    try:
+        return Executor(symbol, ctx, bound, all_grads, reqs, aux, spare=spare, placement=placement)
+    except UnknownSpecError:
+        return DynamicExecutor(symbol, ctx, bound, all_grads, reqs, aux, placement=placement)
 
 
 def simple_bind(

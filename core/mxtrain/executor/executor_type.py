@@ -63,9 +63,11 @@ class Executor:
         self._has_run = False
         self._heads = optimized(symbol.heads)
         self.placement = placement or Placement(ctx)
-        compiled = compile_graph(
-            ctx, self._heads, {**args, **aux}, self._targets(), spare or {}, placement=self.placement
-        )
+        self._compile(spare or {})
+
+    def _compile(self, spare: Mapping[Context, Any]) -> None:
+        arrays = {**self.arg_dict, **self.aux_dict}
+        compiled = compile_graph(self._ctx, self._heads, arrays, self._targets(), spare, placement=self.placement)
         self._plan = compiled.plan
         self._num_repeated = compiled.num_repeated
         self._head_grads = compiled.head_grads
@@ -147,11 +149,7 @@ class Executor:
         if isinstance(out_grads, dict):
             return [out_grads.get(name) for name in self._symbol.list_outputs()]
         listed = list(out_grads) if isinstance(out_grads, (list, tuple)) else [out_grads]
-        if len(listed) > len(self.outputs):
-            raise ArgumentError(
-                f"out_grads: expected at most {len(self.outputs)}, one per output. Received: {len(listed)}."
-            )
-        return listed
+        return listed[: len(self.outputs)]  # as in MXNet, further ones do not matter
 
     @ignoring_float_errors  # infinities and NaN are results like others
     def _run(self, steps: StepList) -> None:

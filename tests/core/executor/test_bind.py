@@ -135,7 +135,6 @@ def test_a_step_that_fails_names_its_node():
         (lambda e: e.forward(x=[1, 2]), ArgumentTypeError, "'x'.*list"),
         (lambda e: e.backward(), MXNetError, r"Output 0 \(fc_output\)"),
         (lambda e: e.backward(nd.ones((3, 3))), ArgumentError, r"Output 0.*\(2, 3\).*\(3, 3\)"),
-        (lambda e: e.backward([nd.ones((2, 3))] * 2), ArgumentError, "at most 1"),
         (lambda e: e.backward([[1, 2]]), ArgumentTypeError, "Output 0.*list"),
         (lambda e: e.copy_params_from({"z": nd.ones(1)}), ArgumentError, "'z'"),
         (lambda e: e.copy_params_from({"fc_bias": nd.ones(7)}), MXNetError, r"\(7,\)"),

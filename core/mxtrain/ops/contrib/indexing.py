@@ -90,14 +90,17 @@ class BooleanMask:
     """The parts of data along an axis where a mask is not 0.
 
     data: any shape. index: (data.shape[axis],), any dtype. Output: data's shape, but the axis as long as values of
-    the mask that are not 0; dtype of data. A bound symbol, whose shapes are known before values, takes only masks
-    without 0.
+    the mask that are not 0; dtype of data.
     """
 
     infer_type = types.like_input(0)
 
     def infer_shape(ins, outs, p):
-        return ins, [ins[0] if outs[0] is None else outs[0]]
+        data, index = ins
+        if data is None:
+            return ins, outs
+        axis = shapes.normalize_axis(p.axis, len(data))
+        return [data, shapes.unify(index, data[axis : axis + 1])], [(*data[:axis], -1, *data[axis + 1 :])]
 
     def forward(xp, data, index, *, axis: int = 0):
         places, axis = _chosen(xp, data, index, axis)
