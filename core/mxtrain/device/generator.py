@@ -59,6 +59,14 @@ class RandomState:
         finally:
             bits.state = now
 
+    def streams(self) -> Callable[[int], np.random.Generator]:
+        """Generators for the numbered parts of one large array, on a CPU.
+
+        They follow from the state of `generator`, which goes on, and from the number of the part.
+        """
+        key = self.generator.integers(0, 1 << 32, 4, np.uint32).tolist()
+        return lambda number: np.random.Generator(np.random.SFC64([*key, number]))
+
     def seed(self, seed: int) -> None:
         """Restart the stream; the same on every device. seed: any integer; only its lower 64 bits count."""
         with _lock:

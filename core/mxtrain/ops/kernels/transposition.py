@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from mxtrain.device.threads import for_each
+from mxtrain.ops.kernels import blocks
+
 # a block of 128 x 64 float32 numbers takes 32 KiB: it fits a first-level cache
 BLOCK_ROWS = 128
 BLOCK_COLUMNS = 64
@@ -24,8 +27,11 @@ def transposed(xp: Any, data: Any, axes: tuple[int, ...], out: Any = None) -> An
         return out
     batch, rows, columns = matrices
     source, target = data.reshape(batch, rows, columns), out.reshape(batch, columns, rows)
-    for index in range(batch):
-        _transpose_matrix(source[index], target[index])
+    if batch > 1:
+        for_each(batch, lambda index: _transpose_matrix(source[index], target[index]))
+    else:
+        step = max(1, blocks.ELEMENTS // (rows * BLOCK_COLUMNS)) * BLOCK_COLUMNS
+        blocks.over_range(columns, step, lambda part: _transpose_matrix(source[0, :, part], target[0, part]))
     return out
 
 

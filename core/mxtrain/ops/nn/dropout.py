@@ -6,6 +6,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels import blocks, random_numbers
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
 
@@ -18,13 +19,17 @@ def _mask_shape(data, axes):
 
 def _draw(xp, rng, mask, p):
     """Fill the mask with 0 (probability p) or 1 / (1 - p)."""
-    drawn = mask if mask.dtype == np.float32 else xp.empty(mask.shape, np.float32)
-    if xp is np:
-        rng.generator.random(out=drawn, dtype=np.float32)
-    else:
-        drawn[...] = rng.generator.random(mask.shape, dtype=np.float32)
-    keep = xp.greater_equal(drawn, np.float32(p))
-    xp.multiply(keep, mask.dtype.type(1 / (1 - p) if p < 1 else np.inf), out=mask)
+    factor = mask.dtype.type(1 / (1 - p) if p < 1 else np.inf)
+    if xp is not np:
+        xp.multiply(rng.generator.random(mask.shape, dtype=np.float32) >= np.float32(p), factor, out=mask)
+        return
+
+    def draw(generator, part):
+        drawn = part if part.dtype == np.float32 else np.empty(part.shape, np.float32)
+        random_numbers.fill_uniform(generator, drawn)
+        np.multiply(np.greater_equal(drawn, np.float32(p)), factor, out=part)
+
+    random_numbers.fill(rng, mask, draw)
 
 
 @operator(
@@ -68,6 +73,9 @@ class Dropout:
         mask = xp.empty(_mask_shape(data.shape, axes), data.dtype) if mask is None else mask
         if is_train or mode == "always":
             _draw(xp, rng, mask, p)
+            if blocks.is_large(xp, mask.size):
+                y = np.empty(data.shape, data.dtype) if y is None else y
+                return blocks.elementwise(np.multiply, (data, mask), y), mask
             return xp.multiply(data, mask, out=y), mask
         mask[...] = 1
         if y is None:

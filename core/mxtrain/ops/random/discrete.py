@@ -7,6 +7,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels import blocks, random_numbers
 from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType, Shape
@@ -31,7 +32,18 @@ class RandInt:
         dtype = dtype or INT32
         if dtype.kind not in "iu" or low >= high:
             raise ArgumentError(f"Expected: low < high and an integer dtype. Received: {low}, {high}, {dtype.name}.")
-        return deliver(rng.generator.integers(low, high, tuple(shape) or (1,)), out, dtype)
+        shape = tuple(shape) or (1,)
+        fits = np.can_cast(np.min_scalar_type(low), INT32) and np.can_cast(np.min_scalar_type(high - 1), INT32)
+        drawn = INT32 if fits else np.dtype(np.int64)
+        if not blocks.is_large(xp, math.prod(shape)):
+            return deliver(rng.generator.integers(low, high, shape, drawn), out, dtype)
+        result = np.empty(shape, dtype) if out is None else out
+
+        def draw(generator, part):
+            part[...] = generator.integers(low, high, part.shape, drawn)
+
+        random_numbers.fill(rng, result, draw)
+        return result
 
 
 @operator(

@@ -1,5 +1,6 @@
 """The distributions that random numbers are drawn from, and how each is drawn from a device's generator."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import ArgumentError
+from mxtrain.ops.kernels import random_numbers
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -16,8 +18,22 @@ def _native(dtype: np.dtype) -> np.dtype:
     return dtype if dtype in (np.float32, np.float64) else FLOAT32
 
 
+def _at_once(xp: Any, shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Whether to draw float32 numbers that are many on a CPU."""
+    return xp is np and dtype != np.float64 and math.prod(shape) >= random_numbers.MIN_AT_ONCE
+
+
+def _filled(fill: Callable[..., None], rng: Any, shape: tuple[int, ...]) -> np.ndarray:
+    numbers = np.empty(shape, np.float32)
+    fill(rng, numbers.reshape(-1))
+    return numbers
+
+
 def _uniform(rng: Any, xp: Any, shape: tuple[int, ...], dtype: np.dtype, low: Any, high: Any) -> Any:
-    numbers = rng.random(shape, dtype=_native(dtype))
+    if _at_once(xp, shape, dtype):
+        numbers = _filled(random_numbers.fill_uniform, rng, shape)
+    else:
+        numbers = rng.random(shape, dtype=_native(dtype))
     if not (np.isscalar(low) and low == 0 and high == 1):
         numbers *= high - low
         numbers += low
@@ -25,7 +41,10 @@ def _uniform(rng: Any, xp: Any, shape: tuple[int, ...], dtype: np.dtype, low: An
 
 
 def _normal(rng: Any, xp: Any, shape: tuple[int, ...], dtype: np.dtype, loc: Any, scale: Any) -> Any:
-    numbers = rng.standard_normal(shape, dtype=_native(dtype))
+    if _at_once(xp, shape, dtype):
+        numbers = _filled(random_numbers.fill_normal, rng, shape)
+    else:
+        numbers = rng.standard_normal(shape, dtype=_native(dtype))
     if not (np.isscalar(scale) and scale == 1):
         numbers *= scale
     if not (np.isscalar(loc) and loc == 0):
@@ -34,7 +53,10 @@ def _normal(rng: Any, xp: Any, shape: tuple[int, ...], dtype: np.dtype, loc: Any
 
 
 def _exponential(rng: Any, xp: Any, shape: tuple[int, ...], dtype: np.dtype, lam: Any) -> Any:
-    numbers = rng.standard_exponential(shape, dtype=_native(dtype))
+    if _at_once(xp, shape, dtype):
+        numbers = _filled(random_numbers.fill_exponential, rng, shape)
+    else:
+        numbers = rng.standard_exponential(shape, dtype=_native(dtype))
     numbers /= lam
     return numbers
 

@@ -2,6 +2,7 @@
 arrays of them (many distributions at once), and `_random_X_like` the shape of another array.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
+from mxtrain.ops.kernels import blocks, random_numbers
 from mxtrain.ops.kernels.precision import deliver
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, declare_operator
 from mxtrain.ops.parameters import DType, Shape
@@ -55,8 +57,16 @@ def draw_numbers(
     distribution.require_valid(xp, values)
     if out is not None:
         shape, dtype = out.shape, out.dtype
-    dtype = dtype or FLOAT32
-    return deliver(distribution.draw(rng.generator, xp, tuple(shape) or (1,), dtype, *values), out, dtype)
+    dtype, shape = dtype or FLOAT32, tuple(shape) or (1,)
+    if blocks.is_large(xp, math.prod(shape)):
+        result = np.empty(shape, dtype) if out is None else out
+
+        def draw(generator: Any, part: np.ndarray) -> None:
+            part[...] = distribution.draw(generator, np, part.shape, dtype, *values)
+
+        random_numbers.fill(rng, result, draw)
+        return result
+    return deliver(distribution.draw(rng.generator, xp, shape, dtype, *values), out, dtype)
 
 
 def draw_arrays(distribution: Distribution, xp: Any, rng: Any, arrays: Any, shape: Any, dtype: Any) -> Any:

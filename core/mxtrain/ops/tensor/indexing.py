@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from mxtrain.ops import shapes, types
+from mxtrain.ops.kernels import gathering
 from mxtrain.ops.kernels.positions import as_positions, zeroed
 from mxtrain.ops.kernels.scatter import add_at
 from mxtrain.ops.operator import Case, operator
@@ -37,7 +38,7 @@ class Take:
     def forward(xp, a, indices, *, axis: int = 0, mode: Literal["clip", "wrap", "raise"] = "clip", out=None):
         axis = shapes.normalize_axis(axis, a.ndim)
         if xp is np and mode != "raise" and a.shape[axis]:
-            return np.take(a, indices.astype(np.int64, copy=False), axis=axis, out=out, mode=mode)
+            return gathering.take(a, indices, axis, mode, out)
         positions = as_positions(xp, indices, a.shape[axis], mode)
         return xp.take(a, positions, axis=axis, out=out)
 
