@@ -70,6 +70,12 @@ from mxtrain.test_utils.random_data import (
     random_sample,
     random_uniform_arrays,
 )
+from mxtrain.test_utils.sparse_data import (
+    create_sparse_array,
+    create_sparse_array_zd,
+    rand_sparse_ndarray,
+    shuffle_csr_column_indices,
+)
 from mxtrain.test_utils.surroundings import discard_stderr, environment, retry
 from mxtrain.test_utils.symbolic import (
     check_speed,

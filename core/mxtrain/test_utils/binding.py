@@ -59,6 +59,16 @@ def _complete(values: Any, names: Sequence[str], what: str, ctx: Context, dtype:
     return {name: as_ndarray(given[name], ctx, dtype) for name in names}
 
 
+def gradient_arrays(
+    values: Mapping[str, Any], args: Mapping[str, NDArray], stypes: Mapping[str, str] | None, ctx: Context
+) -> dict[str, NDArray]:
+    """Gradient arrays with given values, of the arguments' dtypes and of their storage where stypes tells none."""
+    return {
+        name: as_ndarray(value, ctx, args[name].dtype).tostype((stypes or {}).get(name) or args[name].stype)
+        for name, value in values.items()
+    }
+
+
 def parse_grad_req(grad_req: Any, names: Sequence[str]) -> dict[str, str]:
     """What happens to the gradient of each argument, "null" for those that a mapping leaves out."""
     if isinstance(grad_req, str):

@@ -11,7 +11,7 @@ from mxtrain.dtypes import is_floating
 from mxtrain.executor.executor_type import Executor
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.symbol.symbol_type import Symbol
-from mxtrain.test_utils.binding import as_ndarray, by_name, parse_aux_states, parse_location
+from mxtrain.test_utils.binding import as_ndarray, by_name, gradient_arrays, parse_aux_states, parse_location
 from mxtrain.test_utils.comparison import as_numpy, assert_almost_equal
 from mxtrain.test_utils.defaults import default_context
 from mxtrain.test_utils.tolerance import Tolerance, default_numeric_eps
@@ -103,7 +103,8 @@ def check_numeric_gradient(
 
     The outputs are weighted with random numbers, so that errors cannot cancel. grad_nodes: names of the arguments to
     check (all by default), or a mapping of names to grad_req: "write", "add" (the gradient must come on top of what was
-    there) or "null" (what was there must stay).
+    there) or "null" (what was there must stay). grad_stype_dict: storage of the gradient arrays, by name; that of the
+    argument by default.
     """
     dtype = np.dtype(dtype)
     if not is_floating(dtype):
@@ -113,7 +114,7 @@ def check_numeric_gradient(
     aux = parse_aux_states(sym, aux_states, ctx, dtype)
     reqs = _requests(grad_nodes, sym.list_arguments())
     start = {name: np.random.normal(0, 1, args[name].shape) for name in reqs}
-    weights, grads = _backward(sym, ctx, args, aux, reqs, start)
+    weights, grads = _backward(sym, ctx, args, aux, reqs, start, grad_stype_dict)
     plain = sym.bind(ctx, _copies(args, ctx), grad_req="null", aux_states=_copies(aux, ctx))
     differences = _Differences(plain, args, aux, weights, use_forward_train)
     eps = default_numeric_eps()[dtype] if numeric_eps is None else numeric_eps
@@ -144,9 +145,10 @@ def _backward(
     aux: Mapping[str, NDArray],
     reqs: Mapping[str, str],
     start: Mapping[str, np.ndarray],
+    stypes: Mapping[str, str] | None,
 ) -> tuple[list[np.ndarray], dict[str, NDArray]]:
     """Random weights of the outputs, and the gradients of the weighted sum."""
-    grads = {name: as_ndarray(start[name], ctx, args[name].dtype) for name in reqs}
+    grads = gradient_arrays({name: start[name] for name in reqs}, args, stypes, ctx)
     executor = sym.bind(ctx, _copies(args, ctx), grads, dict(reqs), _copies(aux, ctx))
     outputs = executor.forward(is_train=True)
     weights = [np.random.rand(*output.shape) + 0.1 for output in outputs]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mxtrain.base import MXNetError
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.test_utils.comparison import assert_almost_equal, compare_ndarray_tuple
 from mxtrain.test_utils.defaults import default_context
@@ -26,19 +25,22 @@ def compare_optimizer(
 ) -> None:
     """Raise AssertionError unless two optimizers make the same of random weights and gradients.
 
-    shape: of the weight; with ntensors > 1 a list of that many shapes, updated in one call.
+    shape: of the weight; with ntensors > 1 a list of that many shapes, updated in one call. w_stype, g_stype: storage
+    of weights (sparse ones store everything) and gradients.
     """
-    if (w_stype, g_stype) != ("default", "default"):
-        raise MXNetError(f"Expected: dense weights and gradients. Received: {w_stype!r}, {g_stype!r}.")
     shapes = [shape] if ntensors == 1 else list(shape)
-    weights = [rand_ndarray(one, dtype=dtype, ctx=default_context()) for one in shapes]
-    grads = [rand_ndarray(one, dtype=dtype, ctx=default_context()) for one in shapes]
+    weights = [_random(one, w_stype, 1.0, dtype) for one in shapes]
+    grads = [_random(one, g_stype, None, dtype) for one in shapes]
     one, one_states = _step(opt1, weights, grads)
     other, other_states = _step(opt2, weights, grads)
     if compare_states:
         compare_ndarray_tuple(one_states, other_states, rtol, atol)
     for received, expected in zip(one, other, strict=True):
         assert_almost_equal(received, expected, rtol, atol)
+
+
+def _random(shape: Sequence[int], stype: str, density: float | None, dtype: Any) -> NDArray:
+    return rand_ndarray(shape, stype, density, dtype=dtype, ctx=default_context())
 
 
 def _step(optimizer: Any, weights: Sequence[NDArray], grads: Sequence[NDArray]) -> tuple[list[NDArray], list[Any]]:

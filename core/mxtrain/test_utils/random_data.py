@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError, MXNetError
+from mxtrain.base import ArgumentError
 from mxtrain.context import Context
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.creation import array
+from mxtrain.test_utils.sparse_data import rand_sparse_ndarray
 
 __all__ = [
     "assign_each",
@@ -87,10 +88,12 @@ def rand_ndarray(
 ) -> NDArray:
     """An NDArray of normally distributed numbers ("uniform" as distribution: drawn evenly from -1 to 1).
 
-    modifier_func: applied to each element. stype: "default"; sparse storage types are not there yet.
+    modifier_func: applied to each element. stype: "row_sparse" or "csr" for what `rand_sparse_ndarray` makes.
     """
     if stype != "default":
-        raise MXNetError(f'Expected: stype="default". Received: {stype!r}; sparse arrays are not supported.')
+        return rand_sparse_ndarray(
+            shape, stype, density, dtype, distribution, None, None, modifier_func, shuffle_csr_indices, ctx
+        )[0]
     draw = np.random.uniform(-1, 1, tuple(shape)) if distribution == "uniform" else np.random.normal(size=tuple(shape))
     return array(assign_each(draw, modifier_func), ctx, dtype)
 

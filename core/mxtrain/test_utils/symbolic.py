@@ -11,7 +11,14 @@ from mxtrain.context import Context
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.symbol.graph import topological
 from mxtrain.symbol.symbol_type import Symbol
-from mxtrain.test_utils.binding import as_ndarray, by_name, parse_aux_states, parse_grad_req, parse_location
+from mxtrain.test_utils.binding import (
+    as_ndarray,
+    by_name,
+    gradient_arrays,
+    parse_aux_states,
+    parse_grad_req,
+    parse_location,
+)
 from mxtrain.test_utils.comparison import as_numpy, assert_almost_equal
 from mxtrain.test_utils.defaults import default_context
 from mxtrain.test_utils.tolerance import Tolerance
@@ -64,7 +71,8 @@ def check_symbolic_backward(
     """Raise AssertionError unless a symbol's gradients are as expected; returns the gradient arrays by name.
 
     out_grads: gradients by the outputs, by order or name; None where only loss layers are outputs. expected: gradients
-    by order or name of the arguments; only those named are checked. Where grad_req is "add", the gradient must come on
+    by order or name of the arguments; only those named are checked. grad_stypes: storage of the gradient arrays, by
+    name; that of the argument by default. Where grad_req is "add", the gradient must come on
     top of what was there before; where it is "null", that must stay.
     """
     ctx = ctx or default_context()
@@ -73,7 +81,7 @@ def check_symbolic_backward(
     wanted = by_name(expected, sym.list_arguments(), "expected")
     reqs = parse_grad_req(grad_req, sym.list_arguments())
     start = {name: np.random.normal(size=np.shape(as_numpy(value))) for name, value in wanted.items()}
-    grads = {name: as_ndarray(values, ctx, args[name].dtype) for name, values in start.items()}
+    grads = gradient_arrays(start, args, grad_stypes, ctx)
     executor = sym.bind(ctx, args, grads, reqs, aux)
     executor.forward(is_train=True)
     executor.backward(_head_gradients(sym, out_grads, executor.outputs, ctx))
