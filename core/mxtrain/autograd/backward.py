@@ -1,15 +1,17 @@
 """Reverse-mode differentiation of the recorded graph."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mxtrain.autograd.graph import Call, Output, Variable
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.ndarray.array_type import NDArray, wrap
 from mxtrain.ndarray.operators import functions
+from mxtrain.ndarray import recording
 from mxtrain.ndarray.recording import mode
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT
+from mxtrain.ops.registry import find
 
 _NO_KEYWORDS: dict[str, Any] = {}
 
@@ -111,6 +113,8 @@ def _head_gradient(head: NDArray, given: NDArray | None) -> NDArray:
         with head.context.backend.active():
             return wrap(head.context.xp.ones(head.shape, head.dtype), head.context)
     if given.shape != head.shape:
+        if head.ndim and given.shape[1:] == head.shape[1:] and given.shape[0] > head.shape[0]:
+            return given[: head.shape[0]]  # as in MXNet, further rows do not matter
         raise ArgumentError(f"Expected: a head gradient of shape {head.shape}. Received: {given.shape}.")
     return given
 
@@ -131,6 +135,8 @@ def _input_gradients(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArra
         return (None,) * len(inputs)
     if op.gradient is NOT_DIFFERENTIABLE:
         raise MXNetError(f"Operator {op.name!r}: expected a differentiable operator in backward. It has no gradient.")
+    if op.composition is not None and mode.recording:
+        return _gradients_of_composition(call, arrived)
     gy: Any
     y: Any
     if op.single_output:
@@ -144,6 +150,59 @@ def _input_gradients(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArra
     return grads if len(grads) == len(inputs) else _of_inputs_in_use(call, grads)
 
 
+def _gradients_of_composition(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArray | None]:
+    """The gradients by the inputs, through the operators that the call's operator is composed of."""
+    op = call.op
+    inputs, _ = call.require_values()
+    keywords = _runtime(call, op.composition_runtime)
+
+    def compose(*arrays: NDArray) -> list[NDArray]:
+        outputs = op.composition(functions, *op.arrange(arrays, call.params), **keywords)
+        return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+
+    return gradients_through(compose, inputs, arrived, call.is_train)
+
+
+def gradients_through(
+    compute: Callable[..., Sequence[NDArray]],
+    inputs: Sequence[NDArray],
+    head_grads: Mapping[int, NDArray],
+    is_train: bool,
+) -> list[NDArray | None]:
+    """The gradients of compute(*inputs), run again, by each input (None: zeros); recorded where this thread records.
+
+    head_grads: by output. is_train: the mode to run in. Nothing before the inputs is differentiated.
+    """
+    create_graph, training = mode.recording, mode.training
+    mode.recording, mode.training = True, is_train
+    try:
+        aliases = [_alias(array) for array in inputs]
+        outputs = compute(*aliases)
+    finally:
+        mode.recording, mode.training = create_graph, training
+    entries = [alias._entry for alias in aliases]
+    heads = {index: outputs[index] for index in head_grads if outputs[index]._entry is not None}
+    found = differentiate(
+        list(heads.values()),
+        [head_grads[index] for index in heads],
+        retain_graph=False,
+        create_graph=create_graph,
+        train_mode=is_train,
+        wanted=[entry for entry in entries if entry is not None],
+        stop_there=True,
+    )
+    return [None if entry is None else found.at(entry) for entry in entries]
+
+
+def _alias(array: NDArray) -> NDArray:
+    """The same memory at a place of the graph of its own, since one array may be several inputs."""
+    if array._entry is None:
+        return array
+    alias = array.detach()
+    recording.tape.record(find("_copy"), {}, (array,), (alias,), mode.training, None)
+    return alias
+
+
 def _of_inputs_in_use(call: Call, grads: Sequence[NDArray | None]) -> Sequence[NDArray | None]:
     """Formulas answer for every declared input that is no auxiliary state; this aligns the answers with the inputs."""
     names = call.op.all_inputs(call.params)
@@ -154,9 +213,12 @@ def _of_inputs_in_use(call: Call, grads: Sequence[NDArray | None]) -> Sequence[N
 
 def _keywords(call: Call) -> dict[str, Any]:
     """The parameters of a call, with the runtime arguments that its gradient asks for."""
+    return _runtime(call, call.op.gradient_runtime)
+
+
+def _runtime(call: Call, asks: frozenset[str]) -> dict[str, Any]:
     op = call.op
     keywords = op.call_params(call.params) if call.params else _NO_KEYWORDS
-    asks = op.gradient_runtime
     if asks:
         answers = {
             "is_train": call.is_train,

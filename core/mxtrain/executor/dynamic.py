@@ -57,7 +57,7 @@ class DynamicExecutor(Executor):
         mode = recording.mode
         saved, mode.training = mode.training, self._is_train
         try:
-            grads = recording.tape.gradients(self._results, head_grads, list(self._leaves.values()))
+            grads = recording.tape.gradients(self._results, head_grads, list(self._leaves.values()), create_graph=False)
         finally:
             mode.training = saved
         self._results = []
