@@ -6,9 +6,9 @@ from typing import Any
 
 from mxtrain.autograd.graph import Call, Output, Variable
 from mxtrain.base import ArgumentError, MXNetError
+from mxtrain.ndarray import recording
 from mxtrain.ndarray.array_type import NDArray, wrap
 from mxtrain.ndarray.operators import functions
-from mxtrain.ndarray import recording
 from mxtrain.ndarray.recording import mode
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT
 from mxtrain.ops.registry import find

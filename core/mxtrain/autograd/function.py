@@ -52,6 +52,7 @@ class _UserGradient:
 
     single_output = False
     choose_inputs = None
+    composition = None
     gradient_runtime: frozenset[str] = frozenset()
 
     def __init__(self, function: Function) -> None:

@@ -1,15 +1,15 @@
 """The tape: recorded operator calls, as the graph that `backward.py` differentiates."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mxtrain.autograd.backward import differentiate
+from mxtrain.autograd.backward import differentiate, gradients_through
 from mxtrain.autograd.graph import Call, Output, Variable
 from mxtrain.base import ArgumentError
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.creation import zeros
-from mxtrain.ndarray.recording import install_tape, mode
+from mxtrain.ndarray.recording import install_tape
 
 GRAD_REQS = ("write", "add", "null")
 _order = itertools.count()
@@ -27,11 +27,17 @@ class AutogradTape:
         is_train: bool,
         state: Any = None,
     ) -> None:
-        """Note a call, if it depends on a variable."""
+        """Note a call, if it depends on a variable of a graph that still exists."""
+        depends = False
         for array in inputs:
-            if array._entry is not None:
-                break
-        else:
+            entry = array._entry
+            if entry is None:
+                continue
+            if type(entry) is Output and entry.call.inputs is None:
+                array._entry = None  # a backward has released what it was computed from: a constant from now on
+            else:
+                depends = True
+        if not depends:
             return
         call = Call(op, params, inputs, outputs, is_train, state, next(_order))
         for index, output in enumerate(outputs):
@@ -68,28 +74,16 @@ class AutogradTape:
         for variable, grad in found.of_variables.items():
             variable.receive(grad)
 
-    def gradients(
+    def gradients_through(
         self,
-        heads: Sequence[NDArray],
-        head_grads: Sequence[NDArray | None],
+        compute: Callable[..., Sequence[NDArray]],
         inputs: Sequence[NDArray],
+        head_grads: Sequence[NDArray],
         *,
-        create_graph: bool = False,
+        is_train: bool,
     ) -> list[NDArray | None]:
-        """The gradient of the heads by each input, None for zeros; nothing before the inputs is differentiated."""
-        entries = [array._entry for array in inputs]
-        wanted = [entry for entry in entries if isinstance(entry, Output)]
-        linked = [(head, grad) for head, grad in zip(heads, head_grads, strict=True) if head._entry is not None]
-        found = differentiate(
-            [head for head, _ in linked],
-            [grad for _, grad in linked],
-            retain_graph=False,
-            create_graph=create_graph,
-            train_mode=mode.training,
-            wanted=wanted,
-            stop_there=True,
-        )
-        return [None if entry is None else found.at(entry) for entry in entries]
+        """The gradients of compute(*inputs), run again, by each input; see `backward.gradients_through`."""
+        return gradients_through(compute, inputs, dict(enumerate(head_grads)), is_train)
 
 
 tape = AutogradTape()

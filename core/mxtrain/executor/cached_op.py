@@ -190,6 +190,7 @@ class _CallOnTape:
     """A call of a CachedOp in the place of an operator on the tape."""
 
     choose_inputs = None
+    composition = None
     gradient_runtime = frozenset(("state", "is_train"))
     name = "CachedOp"
 
@@ -209,16 +210,11 @@ class _CallOnTape:
     def gradient(self, F: Any, gy: Any, y: Any, *inputs: NDArray, state: _Lease, is_train: bool) -> Any:
         """The gradients by the inputs, compiled; where they are recorded, or asked for again, operator by operator."""
         head_grads = [gy] if self.single_output else gy
-        mode = recording.mode
-        if state.compiled.can_differentiate and not mode.recording:
+        if state.compiled.can_differentiate and not recording.mode.recording:
             return state.compiled.backward(head_grads)
-        saved = mode.recording, mode.training
-        mode.recording, mode.training = True, is_train
-        try:
-            outputs = self.cached_op.run_again(inputs, state.compiled)
-        finally:
-            mode.recording, mode.training = saved
-        return recording.tape.gradients(outputs, head_grads, inputs, create_graph=mode.recording)
+        return recording.tape.gradients_through(
+            lambda *arrays: self.cached_op.run_again(arrays, state.compiled), inputs, head_grads, is_train=is_train
+        )
 
 
 def _changed_variables(heads: Sequence[Entry]) -> set[int]:

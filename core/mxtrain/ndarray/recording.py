@@ -16,8 +16,8 @@ class Tape(Protocol):
     def backward(self, heads: Any, head_grads: Any, *, retain_graph: bool, train_mode: bool) -> None:
         """Fill the gradient arrays of everything that heads depend on."""
 
-    def gradients(self, heads: Any, head_grads: Any, inputs: Any, *, create_graph: bool) -> list[Any]:
-        """The gradient of the heads by each input, None for zeros."""
+    def gradients_through(self, compute: Any, inputs: Any, head_grads: Any, *, is_train: bool) -> list[Any]:
+        """The gradients of compute(*inputs), run again, by each input; recorded where this thread records."""
 
     def attach(self, array: Any, grad_req: str, stype: str | None) -> None:
         """Make an array a variable whose gradient is wanted."""

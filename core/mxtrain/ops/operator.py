@@ -30,7 +30,11 @@ An operator is declared once, as a class under `@operator(name, ...)`; the class
 `gradient(F, gy, y, *inputs, **parameters)` returns the gradient of each input that is no auxiliary state (None: no
 gradient flows), written in operators of F, so that the tape, the gradient graph and higher-order differentiation share
 it. gy and y are tuples where the operator has several outputs. `NOT_DIFFERENTIABLE` and `ZERO_GRADIENT` stand for
-operators without one. A fused backward kernel is one more operator.
+operators without one. A fused backward kernel is one more operator; where that is NOT_DIFFERENTIABLE,
+
+- `composition(F, *inputs, **parameters)` writes the operator's visible outputs in others (`is_train` may be asked for):
+  a gradient that is to be differentiated again is then that of the composition; or
+- `differentiable_once` tells in words why there is no composition.
 
 Other names a class may define (p holds all parameters as attributes):
 `infer_shape`, `infer_type` (rules of `shapes` and `types`; the type rule defaults to `types.same`), `inputs(p)`,
@@ -46,7 +50,7 @@ more), `variable_attributes` (attributes, by input, of the variables that a symb
 (the combinations of sparse and dense inputs that it has kernels for, as forms of `mxtrain.ops.storage`; any other is
 computed densely), `sparse_gradient` (whether gradients by dense inputs are sparse, or a function of p: else gradients
 need no rule of their own, since they are written in operators, whose storage is inferred like that of all others).
-`repeatable`: whether forward may run twice in a step, to save the memory of its outputs (default: where it has no state).
+`repeatable`: whether forward may run twice in a step, to save its outputs' memory (default: where it has no state).
 
 A state whose forward keeps something for its backward keeps all of it in an attribute `memory`, and has a method
 `new_memory()`: the body of a loop puts another memory there for each step.
@@ -153,6 +157,8 @@ class Operator:
     choose_listed: Callable[[Params], Sequence[str]] | None = None
     variable_attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     create_state: Callable[..., Any] | None = None
+    composition: Callable[..., Any] | None = None
+    differentiable_once: str = ""
     repeatable: bool = True
     kernels: list[Kernel] = field(default_factory=list)
     storage: tuple[Form, ...] = ()
@@ -267,6 +273,7 @@ class Operator:
         self.single_output = self.choose_outputs is None
         self._forward_parameters = frozenset(inspect.signature(self.forward).parameters)
         self.gradient_runtime = _runtime_of_gradient(self.gradient)
+        self.composition_runtime = _runtime_of_gradient(self.composition)
         self.asks = self.runtime - {"out"}  # what forward wants to know of its surroundings
         self.storage = complete(self.storage, self.forward)
         self.makes_sparse = any(form.makes_sparse for form in self.storage)
@@ -309,8 +316,8 @@ class Operator:
 
 
 def _runtime_of_gradient(gradient: Any) -> frozenset[str]:
-    """Which of `is_train`, `state` and `needs` a gradient formula asks for by name."""
-    if isinstance(gradient, _NoGradient):
+    """Which of `is_train`, `state` and `needs` a gradient formula, or a composition, asks for by name."""
+    if gradient is None or isinstance(gradient, _NoGradient):
         return frozenset()
     parameters = inspect.signature(gradient).parameters.values()
     return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY) & {"is_train", "state", "needs"}
@@ -379,6 +386,8 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         create_state=_unwrap(parts.get("create_state")),
         repeatable=parts.get("repeatable", "create_state" not in parts),
         storage=tuple(parts.get("storage", ())),
+        composition=_unwrap(parts.get("composition")),
+        differentiable_once=parts.get("differentiable_once", ""),
         choose_sparse_gradient=_as_function(_unwrap(parts.get("sparse_gradient"))),
     )
     if (elementwise := _unwrap(parts.get("elementwise", False))) is not False:

@@ -276,3 +276,14 @@ def test_further_rows_of_a_head_gradient_do_not_matter():
         y = x * 3
     y.backward(nd.array([1, 10, 100]))
     assert x.grad.asnumpy().tolist() == [3, 30]
+
+
+def test_what_a_released_graph_computed_is_a_constant_for_later_ones():
+    x = variable(3.0)
+    with autograd.record():
+        y = x * x
+    y.backward()
+    with autograd.record():
+        z = x * y
+    z.backward()
+    assert grads(x) == [[9]]
