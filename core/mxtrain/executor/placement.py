@@ -104,6 +104,6 @@ class Crossings:
             return entry
         key = (id(entry.node), entry.index, ctx)
         if key not in self._copies:
-            self._copies[key] = Node(find("_copyto"), f"{entry.node.name}_{entry.index}_copy", [entry])
+            self._copies[key] = Node(find("_CrossDeviceCopy"), f"{entry.node.name}_{entry.index}_copy", [entry])
             self._places[id(self._copies[key])] = ctx
         return Entry(self._copies[key])

@@ -203,7 +203,7 @@ class _Compiler:
         inputs = [self._buffers[key_of(entry)] for entry in node.inputs]
         outputs = [self._buffers[id(node), i] for i in range(node.num_outputs)]
         source = self._plan.places[id(node.inputs[0].node)] if inputs else ctx
-        if source is not ctx and op.name == "_copyto":
+        if source is not ctx and op.name == "_CrossDeviceCopy":
             deliver = delivery(ctx.xp, outputs[0], inputs[0], is_sum=False) or partial(_copy, outputs[0])
             return partial(_deliver_from, deliver, inputs[0], source, ctx)
         if is_sparse((*inputs, *outputs)):

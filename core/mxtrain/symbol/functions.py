@@ -64,4 +64,9 @@ def _input_entry(node: Node, input_name: str, given: Symbol | None) -> Entry:
             f"Operator {operator!r} ({node.name}): expected a Symbol of one output as {input_name}. "
             f"Received: {len(given.heads)} outputs; choose one by [index]."
         )
-    return given.heads[0]
+    entry = given.heads[0]
+    if entry.node.is_variable and node.op is not None:
+        # as in MXNet, a variable without an initializer takes the operator's, and keeps it
+        for key, value in node.op.variable_attributes.get(input_name, {}).items():
+            entry.node.attrs.setdefault(key, value)
+    return entry

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from textwrap import indent
 from typing import Any
 
@@ -39,13 +40,13 @@ def _graph_text(heads: list[Entry]) -> str:
         rows.append(rows[-1] + len(node.all_output_names))
     updates: Counter[int] = Counter()
     nodes = ", \n".join(_node_text(node, number, updates) for node in order)
-    arguments = _numbers([number[id(node)] for node in order if node.is_variable])
-    outputs = ", ".join(f"[{number[id(head.node)]}, {head.index}, 0]" for head in heads)
+    arguments = _array([number[id(node)] for node in order if node.is_variable])
+    outputs = _array([[number[id(head.node)], head.index, 0] for head in heads])
     return (
         f'  "nodes": [\n{nodes}\n  ], \n'
         f'  "arg_nodes": {arguments}, \n'
-        f'  "node_row_ptr": {_numbers(rows)}, \n'
-        f'  "heads": [{outputs}]'
+        f'  "node_row_ptr": {_array(rows)}, \n'
+        f'  "heads": {outputs}'
     )
 
 
@@ -56,28 +57,36 @@ def _graph_attributes() -> str:
     return f'{{\n    "is_np_shape": ["int", 1], \n    {version}\n  }}'
 
 
-def _numbers(numbers: list[int]) -> str:
+def _array(items: Sequence[Any], indent: str = "  ") -> str:
     """An array on one line, or on many where it has more than ten elements, as MXNet's writer does."""
-    if len(numbers) <= 10:
-        return f"[{', '.join(map(str, numbers))}]"
-    lines = ", \n".join(f"    {number}" for number in numbers)
-    return f"[\n{lines}\n  ]"
+    if len(items) <= 10:
+        return f"[{', '.join(map(str, items))}]"
+    lines = ", \n".join(f"{indent}  {item}" for item in items)
+    return f"[\n{lines}\n{indent}]"
 
 
 def _node_text(node: Node, number: dict[int, int], updates: Counter[int]) -> str:
     """A node's record. updates: how often each variable was an auxiliary state of the operators before."""
-    updates.update(number[id(entry.node)] for entry in node.inputs[len(node.inputs) - node.num_aux :])
+    updates.update(number[id(entry.node)] for entry in _states(node))
     lines = [f'"op": {json.dumps(node.op.name if node.op else "null")}', f'"name": {json.dumps(node.name)}']
     if node.attrs:
         lines.append(f'"attrs": {_attributes(node.attrs)}')
     entries = [(number[id(entry.node)], entry.index) for entry in node.inputs]
-    inputs = ", ".join(f"[{node_number}, {index}, {updates[node_number]}]" for node_number, index in entries)
-    lines.append(f'"inputs": [{inputs}]')
+    inputs = [[node_number, index, updates[node_number]] for node_number, index in entries]
+    lines.append(f'"inputs": {_array(inputs, indent="      ")}')
     if "subgraphs" in node.runtime:
         graphs = ", \n".join(f"{{\n{_graph_text(graph.heads)}\n}}" for graph in node.runtime["subgraphs"])
         lines.append(f'"subgraphs": [\n{indent(graphs, " " * 8)}\n      ]')
     body = ", \n".join(f"      {line}" for line in lines)
     return f"    {{\n{body}\n    }}"
+
+
+def _states(node: Node) -> list[Entry]:
+    """The inputs that an operator may write."""
+    changed = node.op.changed(node.params) if node.op else ()
+    first_aux = len(node.inputs) - node.num_aux
+    named = zip(node.input_names, node.inputs, strict=False)
+    return [entry for i, (name, entry) in enumerate(named) if i >= first_aux or name in changed]
 
 
 def _attributes(attrs: dict[str, str]) -> str:

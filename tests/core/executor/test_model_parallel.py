@@ -69,7 +69,7 @@ def test_every_operator_runs_where_its_values_are():
             if node is None:
                 continue
             inputs = {plan.places[id(entry.node)] for entry in node.inputs}
-            if node.op.name == "_copyto":
+            if node.op.name == "_CrossDeviceCopy":
                 crossings += inputs != {plan.places[id(node)]}
             else:
                 assert inputs <= {plan.places[id(node)]}, node.name

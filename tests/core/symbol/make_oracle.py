@@ -17,12 +17,18 @@ SHAPES = {
     "branches": {"b": (4, 3)},
     "attributes": {"data": (2, 5)},
     "custom": {"data": (2, 5)},
+    "lstm": {"data": (2, 3), "softmax_label": (12, 2), "l0_h": (2, 4), "l0_c": (2, 4), "l1_h": (2, 4), "l1_c": (2, 4)},
+    "ssd": {"data": (2, 3, 16, 16), "label": (2, 2, 5)},
+    "states": {"data": (2, 3, 4)},
+    "shapes_and_orders": {"moves": (2, 6)},
 }
+# some operators of MXNet know float32 only
+TYPES = dict.fromkeys(SHAPES, "float64") | {"lstm": "float32", "ssd": "float32", "shapes_and_orders": "float32"}
 
 
 def facts(name, symbol):
     shapes = symbol.infer_shape(**SHAPES[name])
-    types = symbol.infer_type(**dict.fromkeys(SHAPES[name], np.float64))
+    types = symbol.infer_type(**dict.fromkeys(SHAPES[name], np.dtype(TYPES[name]).type))
     return {
         "arguments": symbol.list_arguments(),
         "auxiliary_states": symbol.list_auxiliary_states(),
@@ -32,6 +38,7 @@ def facts(name, symbol):
         "children": symbol.get_children().list_outputs(),
         "attributes": symbol.attr_dict(),
         "given": SHAPES[name],
+        "given_type": TYPES[name],
         "shapes": shapes,
         "types": [[None if t is None else np.dtype(t).name for t in part or []] for part in types],
     }

@@ -73,7 +73,8 @@ def test_shapes(network):
 
 def test_types(network):
     name, symbol, facts = network
-    found = symbol.infer_type(**dict.fromkeys(facts["given"], np.float64))
+    given = np.dtype(facts["given_type"]).type
+    found = symbol.infer_type(**dict.fromkeys(facts["given"], given))
     if name == "custom":  # MXNet does not conclude the label's
         assert {t for part in found for t in part} == {np.float64}
     else:

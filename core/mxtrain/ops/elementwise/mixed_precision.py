@@ -48,7 +48,7 @@ class AmpMulticast:
     count = "num_outputs"
 
     def outputs(p):
-        return [f"output{i}" for i in range(p.num_outputs)]
+        return [f"output{i}" for i in range(p.num_outputs)] if p.num_outputs != 1 else ["output"]
 
     def infer_shape(ins, outs, p):
         both = [shapes.unify(one, other) for one, other in zip(ins, outs, strict=True)]

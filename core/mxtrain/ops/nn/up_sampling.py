@@ -105,6 +105,8 @@ class UpSampling:
     Source: MXNet 1.9.1's `UpSampling`.
     """
 
+    variable_attributes = {"arg1": {"__init__": '["bilinear", {}]'}}
+
     def infer_shape(ins, outs, p):
         if p.sample_type == "nearest":
             return ins, [shapes.unify(_infer_nearest(ins, p), outs[0])]

@@ -75,7 +75,8 @@ def declare_group_update(
         return [f"{one}_{i}" for i in range(getattr(p, counter)) for one in names[2:]]
 
     def outputs(p: Any) -> list[str]:
-        return [f"output_{i}" for i in range(getattr(p, counter))]
+        count = getattr(p, counter)
+        return [f"output{i}" for i in range(count)] if count != 1 else ["output"]
 
     def infer_shape(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
         found = [

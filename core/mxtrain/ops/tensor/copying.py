@@ -101,7 +101,20 @@ class CastLike:
         return F._cast_like(gy, data), None
 
 
-@operator("_copyto", "_CrossDeviceCopy", cases=[Case(data=(2, 3))])
+@operator("_CrossDeviceCopy", cases=[Case(data=(2, 3))])
+class CrossDeviceCopy:
+    """A copy on another device, put into a graph where a value crosses. data: any shape and dtype. Output: the same."""
+
+    infer_shape = shapes.same
+
+    def forward(xp, data):
+        return data.copy()
+
+    def gradient(F, gy, y, data):
+        return gy  # the copy back is made where the gradient is read
+
+
+@operator("_copyto", cases=[Case(data=(2, 3))])
 class CopyTo:
     """A copy that may lie on another device.
 
@@ -115,5 +128,4 @@ class CopyTo:
         return data.copy()
 
     def gradient(F, gy, y, data):
-        # in a graph, the copy back is made where the gradient is read
-        return gy.as_in_context(data.context) if hasattr(data, "as_in_context") else gy
+        return gy.as_in_context(data.context) if hasattr(data, "as_in_context") else F._copy(gy)

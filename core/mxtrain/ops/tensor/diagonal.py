@@ -96,7 +96,9 @@ def _summed_shape(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
     return (total,)
 
 
-@operator("cumsum", cases=[Case(a=(2, 3)), Case(a=(2, 3), axis=1), Case(a=(2, 3), axis=0, dtype="float64")])
+@operator(
+    "_np_cumsum", "cumsum", cases=[Case(a=(2, 3)), Case(a=(2, 3), axis=1), Case(a=(2, 3), axis=0, dtype="float64")]
+)
 class Cumsum:
     """Running sums along an axis, or (axis=None) of the flattened array. Output: dtype `dtype`, or that of a."""
 

@@ -175,6 +175,9 @@ class Topk:
     def outputs(p):
         return ["output0", "output1"] if p.ret_typ == "both" else ["output"]
 
+    def listed_outputs(p):
+        return ["output0", "output1"] if p.ret_typ in ("value", "both") else ["output"]
+
     def infer_shape(ins, outs, p):
         if ins[0] is None:
             return ins, outs

@@ -53,6 +53,7 @@ class BilinearSampler:
     MXNet 1.9.1.
     """
 
+    listed_outputs = ("output", "tmp")  # MXNet hides working memory
     infer_shape = _infer_shape
 
     def forward(xp, data, grid, *, cudnn_off: bool | None = None):

@@ -88,6 +88,8 @@ class Correlation:
     MXNet 1.9.1.
     """
 
+    listed_outputs = ("output", "tmp1", "tmp2")  # MXNet hides the padded maps
+
     def infer_shape(ins, outs, p):
         geometry = _Geometry(p.kernel_size, p.max_displacement, p.stride1, p.stride2, p.pad_size)
         data = shapes.unify(*ins)

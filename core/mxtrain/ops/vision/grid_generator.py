@@ -53,6 +53,8 @@ class GridGenerator:
     Output: (N, 2, h, w). Source: MXNet 1.9.1.
     """
 
+    listed_outputs = ("output", "grid_dst")  # MXNet hides the grid
+
     def infer_shape(ins, outs, p):
         if p.transform_type == "warp":
             shape = shapes.unify(shapes.unify(ins[0], outs[0]), (-1, 2, -1, -1))
@@ -136,6 +138,8 @@ class SpatialTransformer:
     data: (N, C, H, W), floating. loc: (N, 6), the rows of 2 x 3 matrices. Output: (N, C, h, w), target_shape = (h, w).
     cudnn_off is accepted and has no effect. Source: arXiv:1506.02025; MXNet 1.9.1.
     """
+
+    listed_outputs = ("output", "grid_dst", "grid_src")  # MXNet hides the grids
 
     def infer_shape(ins, outs, p):
         data, loc = ins
