@@ -4,8 +4,11 @@ from typing import Any
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
+from mxtrain.ops.kernels.sparse.selection import slice_columns, slice_rows
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import OptionalInts, Shape
+from mxtrain.ops.sparse.containers import Csr
+from mxtrain.ops.storage import form
 
 
 def _slices(shape: tuple[int, ...], begin: Any, end: Any, step: Any) -> tuple[slice, ...]:
@@ -25,6 +28,13 @@ def _slice_shape(shape: tuple[int, ...], key: tuple[slice, ...]) -> tuple[int, .
     return (*sizes, *shape[len(key) :])
 
 
+def _slice_of_matrix(xp: Any, data: Csr, *, begin: Any, end: Any, step: Any) -> Csr:
+    box = _slices(data.shape, begin, end, step)
+    (low, high, _), *columns = (part.indices(size) for part, size in zip(box, data.shape, strict=False))
+    part = slice_rows(xp, data, low, max(low, high))
+    return slice_columns(xp, part, columns[0][0], max(columns[0][:2])) if columns else part
+
+
 @operator(
     "slice",
     "crop",
@@ -37,8 +47,11 @@ def _slice_shape(shape: tuple[int, ...], key: tuple[slice, ...]) -> tuple[int, .
 class Slice:
     """The box data[begin:end:step] of the leading axes, as in Python.
 
-    begin, end, step: an integer or None per axis. Output: dtype of data. Source: MXNet 1.9.1.
+    begin, end, step: an integer or None per axis. Output: dtype of data; csr of csr where every step is 1.
+    Source: MXNet 1.9.1.
     """
+
+    storage = [form("csr -> csr", _slice_of_matrix, when=lambda p: all(step in (None, 1) for step in p.step))]
 
     def infer_shape(ins, outs, p):
         if ins[0] is None:
@@ -251,7 +264,8 @@ def _corner(shape: tuple[int, ...], like: tuple[int, ...], axes: tuple[int, ...]
 class SliceLike:
     """The leading corner of data that is as large as shape_like, in `axes` or (by default) in all.
 
-    axes: negative ones count from the end of data, and mean the same axes, from the front, of shape_like. Output: dtype of data; the values of shape_like are unused. Source: MXNet 1.9.1.
+    axes: negative ones count from the end of data, and mean the same axes, from the front, of shape_like.
+    Output: dtype of data; the values of shape_like are unused. Source: MXNet 1.9.1.
     """
 
     def infer_shape(ins, outs, p):
