@@ -249,3 +249,14 @@ def test_wrong_use_is_named():
         op(mx.nd.ones((2,)), 1)
     with pytest.raises(mx.MXNetError, match="elemwise_add"):
         op(mx.nd.ones((2,)), mx.nd.ones((3,)))
+
+
+def test_one_array_as_several_inputs_differentiated_twice():
+    op = mx.nd.CachedOp(mx.sym.Variable("a") * mx.sym.square(mx.sym.Variable("b")))
+    x = mx.nd.array([2.0, 3.0])
+    x.attach_grad()
+    with autograd.record():
+        (first,) = autograd.grad(op(x, x), [x], create_graph=True)
+    first.backward()
+    np.testing.assert_allclose(first.asnumpy(), [12, 27])
+    np.testing.assert_allclose(x.grad.asnumpy(), [12, 18])
