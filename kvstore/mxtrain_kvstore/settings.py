@@ -50,6 +50,10 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _seconds_or_zero(text: str) -> float:
+    return 0.0 if text.strip() in ("0", "0.0") else _seconds(text)
+
+
 def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in names:
@@ -96,6 +100,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("barrier_timeout", ("MXTRAIN_BARRIER_TIMEOUT",), _seconds, 1800.0, "seconds to wait in a barrier"),
     Setting("wait_timeout", ("MXTRAIN_KVSTORE_TIMEOUT",), _seconds, 1800.0, "seconds to wait for a value or an answer"),
     Setting("end_timeout", ("MXTRAIN_END_TIMEOUT",), _seconds, 10.0, "seconds that a node takes to say goodbye"),
+    Setting("replicas", ("MXTRAIN_REPLICAS",), _count, 0, "copies of all parameters on other servers: 0 or 1"),
+    Setting(
+        "replace_timeout",
+        ("MXTRAIN_REPLACE_TIMEOUT",),
+        _seconds_or_zero,
+        0.0,
+        "seconds that the job waits for a new process in place of a dead one; 0: it goes on without",
+    ),
+    Setting(
+        "scheduler_timeout",
+        ("MXTRAIN_SCHEDULER_TIMEOUT",),
+        _seconds_or_zero,
+        60.0,
+        "seconds that nodes go on without a scheduler; 0: the job stops at once",
+    ),
+    Setting("min_workers", ("MXTRAIN_MIN_WORKERS",), _count, 1, "the job stops where fewer workers are left"),
     Setting("transport", ("MXTRAIN_KVSTORE_TRANSPORT",), _one_of(TRANSPORTS), "auto", "auto, shm or tcp for payloads"),
     Setting(
         "bigarray_bound",
@@ -133,6 +153,10 @@ class ClusterSettings:
     barrier_timeout: float = 1800.0
     wait_timeout: float = 1800.0
     end_timeout: float = 10.0
+    replicas: int = 0
+    replace_timeout: float = 0.0
+    scheduler_timeout: float = 60.0
+    min_workers: int = 1
     transport: str = "auto"
     bigarray_bound: int = 1_000_000
     verbose: int = 0

@@ -20,6 +20,7 @@ class NodeState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NODE_STATE_ACTIVE: _ClassVar[NodeState]
     NODE_STATE_FINISHED: _ClassVar[NodeState]
     NODE_STATE_DEAD: _ClassVar[NodeState]
+    NODE_STATE_LOST: _ClassVar[NodeState]
 ROLE_UNSPECIFIED: Role
 ROLE_SCHEDULER: Role
 ROLE_SERVER: Role
@@ -28,20 +29,23 @@ NODE_STATE_UNSPECIFIED: NodeState
 NODE_STATE_ACTIVE: NodeState
 NODE_STATE_FINISHED: NodeState
 NODE_STATE_DEAD: NodeState
+NODE_STATE_LOST: NodeState
 
 class NodeMessage(_message.Message):
-    __slots__ = ("register", "heartbeat", "enter_barrier", "finish", "fail")
+    __slots__ = ("register", "heartbeat", "enter_barrier", "finish", "fail", "synced")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     ENTER_BARRIER_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     FAIL_FIELD_NUMBER: _ClassVar[int]
+    SYNCED_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     enter_barrier: EnterBarrier
     finish: Finish
     fail: Fail
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., enter_barrier: _Optional[_Union[EnterBarrier, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ...) -> None: ...
+    synced: Synced
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., enter_barrier: _Optional[_Union[EnterBarrier, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ..., synced: _Optional[_Union[Synced, _Mapping]] = ...) -> None: ...
 
 class SchedulerMessage(_message.Message):
     __slots__ = ("welcome", "refused", "view", "barrier_released", "barrier_failed", "goodbye", "end_of_job", "abort")
@@ -64,7 +68,7 @@ class SchedulerMessage(_message.Message):
     def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., view: _Optional[_Union[View, _Mapping]] = ..., barrier_released: _Optional[_Union[BarrierReleased, _Mapping]] = ..., barrier_failed: _Optional[_Union[BarrierFailed, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., end_of_job: _Optional[_Union[EndOfJob, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
-    __slots__ = ("protocol", "job", "role", "node", "preferred_rank", "host", "pid", "endpoint", "version")
+    __slots__ = ("protocol", "job", "role", "node", "preferred_rank", "host", "pid", "endpoint", "version", "again", "rank", "barriers", "released", "view")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +78,11 @@ class Register(_message.Message):
     PID_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    BARRIERS_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     job: str
     role: Role
@@ -83,7 +92,12 @@ class Register(_message.Message):
     pid: int
     endpoint: str
     version: str
-    def __init__(self, protocol: _Optional[int] = ..., job: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., node: _Optional[str] = ..., preferred_rank: _Optional[int] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+    again: bool
+    rank: int
+    barriers: int
+    released: int
+    view: View
+    def __init__(self, protocol: _Optional[int] = ..., job: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., node: _Optional[str] = ..., preferred_rank: _Optional[int] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., version: _Optional[str] = ..., again: bool = ..., rank: _Optional[int] = ..., barriers: _Optional[int] = ..., released: _Optional[int] = ..., view: _Optional[_Union[View, _Mapping]] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ()
@@ -105,15 +119,27 @@ class Fail(_message.Message):
     reason: str
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
+class Synced(_message.Message):
+    __slots__ = ("shard", "node")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    node: str
+    def __init__(self, shard: _Optional[int] = ..., node: _Optional[str] = ...) -> None: ...
+
 class Welcome(_message.Message):
-    __slots__ = ("rank", "heartbeat_interval", "heartbeat_timeout")
+    __slots__ = ("rank", "heartbeat_interval", "heartbeat_timeout", "replaces", "released")
     RANK_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
     rank: int
     heartbeat_interval: float
     heartbeat_timeout: float
-    def __init__(self, rank: _Optional[int] = ..., heartbeat_interval: _Optional[float] = ..., heartbeat_timeout: _Optional[float] = ...) -> None: ...
+    replaces: bool
+    released: int
+    def __init__(self, rank: _Optional[int] = ..., heartbeat_interval: _Optional[float] = ..., heartbeat_timeout: _Optional[float] = ..., replaces: bool = ..., released: _Optional[int] = ...) -> None: ...
 
 class Refused(_message.Message):
     __slots__ = ("reason",)
@@ -140,12 +166,28 @@ class Node(_message.Message):
     def __init__(self, role: _Optional[_Union[Role, str]] = ..., rank: _Optional[int] = ..., node: _Optional[str] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., state: _Optional[_Union[NodeState, str]] = ...) -> None: ...
 
 class View(_message.Message):
-    __slots__ = ("epoch", "nodes")
+    __slots__ = ("epoch", "nodes", "shards", "replicas")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     nodes: _containers.RepeatedCompositeFieldContainer[Node]
-    def __init__(self, epoch: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ...) -> None: ...
+    shards: _containers.RepeatedCompositeFieldContainer[Shard]
+    replicas: int
+    def __init__(self, epoch: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., replicas: _Optional[int] = ...) -> None: ...
+
+class Shard(_message.Message):
+    __slots__ = ("number", "primary", "backup", "learner")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PRIMARY_FIELD_NUMBER: _ClassVar[int]
+    BACKUP_FIELD_NUMBER: _ClassVar[int]
+    LEARNER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    primary: str
+    backup: str
+    learner: str
+    def __init__(self, number: _Optional[int] = ..., primary: _Optional[str] = ..., backup: _Optional[str] = ..., learner: _Optional[str] = ...) -> None: ...
 
 class BarrierReleased(_message.Message):
     __slots__ = ("number",)
@@ -180,7 +222,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("job", "phase", "epoch", "nodes", "uptime", "reason", "dropped_messages", "barrier_waiting")
+    __slots__ = ("job", "phase", "epoch", "nodes", "uptime", "reason", "dropped_messages", "barrier_waiting", "shards")
     JOB_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -189,6 +231,7 @@ class StatusReply(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     DROPPED_MESSAGES_FIELD_NUMBER: _ClassVar[int]
     BARRIER_WAITING_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
     job: str
     phase: str
     epoch: int
@@ -197,4 +240,5 @@ class StatusReply(_message.Message):
     reason: str
     dropped_messages: int
     barrier_waiting: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, job: _Optional[str] = ..., phase: _Optional[str] = ..., epoch: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., uptime: _Optional[float] = ..., reason: _Optional[str] = ..., dropped_messages: _Optional[int] = ..., barrier_waiting: _Optional[_Iterable[str]] = ...) -> None: ...
+    shards: _containers.RepeatedCompositeFieldContainer[Shard]
+    def __init__(self, job: _Optional[str] = ..., phase: _Optional[str] = ..., epoch: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., uptime: _Optional[float] = ..., reason: _Optional[str] = ..., dropped_messages: _Optional[int] = ..., barrier_waiting: _Optional[_Iterable[str]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ...) -> None: ...

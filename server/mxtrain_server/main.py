@@ -12,16 +12,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
-from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_server.parameters.server_state import ServerState
-from mxtrain_server.scheduler.scheduler_state import SchedulerRules, SchedulerState
+from mxtrain_server.replication.server_node import ServerNode
+from mxtrain_server.replication.server_view import endpoints_of, server_view
+from mxtrain_server.scheduler.actions import SchedulerRules
+from mxtrain_server.scheduler.scheduler_state import SchedulerState
 
 if TYPE_CHECKING:
     from mxtrain_kvstore.transport.scheduler_client import SchedulerClient
+    from mxtrain_server.transport.parameter_service import ParameterService
 
 _log = logging.getLogger("mxtrain")
 
@@ -66,6 +70,10 @@ def run_scheduler(settings: ClusterSettings) -> int:
         join_timeout=settings.join_timeout,
         barrier_timeout=settings.barrier_timeout,
         end_timeout=settings.end_timeout,
+        replicas=settings.replicas,
+        replace_timeout=settings.replace_timeout,
+        scheduler_timeout=settings.scheduler_timeout,
+        min_workers=settings.min_workers,
     )
 
     async def run() -> int:
@@ -84,21 +92,33 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     from mxtrain_server.transport.parameter_service import ParameterService
     from mxtrain_server.transport.segment_memory import segment_memory
 
-    service = ParameterService(settings)
-    client = SchedulerClient(settings, secrets.token_hex(8), service.endpoint)
+    name = secrets.token_hex(8)
+    service = ParameterService(settings, name)
+    client = SchedulerClient(settings, name, service.endpoint)
+    client.on_change = service.wake
+    service.synced = client.synced
     stop = threading.Event()
     with _signals(stop):
         try:
             rank = client.register()
             _log.info("server %d (pid %d) listens on %s", rank, os.getpid(), service.endpoint)
-            state = ServerState(rank, settings.job, segment_memory(settings), controller)
-            view = client.wait_for_view()
-            state.set_workers({node.rank: node.node for node in view.nodes if node.role == pb.ROLE_WORKER})
-            service.serve(state, lambda: client.job_has_ended or client.failure is not None or stop.is_set(), _POLL)
+            memory = segment_memory(settings)
+            node = ServerNode(name, settings.job, lambda shard: ServerState(shard, settings.job, memory, controller))
+            client.wait_for_view()
+            service.serve(node, partial(_look_around, client, service, node, stop), _POLL)
             return _end_server(client, rank, interrupted=stop.is_set())
         finally:
             client.close()
             service.close()
+
+
+def _look_around(client: SchedulerClient, service: ParameterService, node: ServerNode, stop: threading.Event) -> bool:
+    """Follow the newest view; whether the server's time is over."""
+    view = client.view
+    if view is not None and view.epoch > node.view.epoch:
+        service.peers.set_endpoints(endpoints_of(view))
+        service.carry_out(node.set_view(server_view(view)))
+    return client.job_has_ended or client.failure is not None or stop.is_set()
 
 
 def _end_server(client: SchedulerClient, rank: int, interrupted: bool) -> int:

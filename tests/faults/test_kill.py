@@ -1,4 +1,4 @@
-"""SIGKILL of any one process in the middle of training: everybody has ended soon, and says who died."""
+"""SIGKILL of any one process where the job may not go on without it: everybody has ended soon, and says who died."""
 
 import time
 
@@ -26,12 +26,14 @@ while True:
 """
 #: Seconds within which everybody must have ended.
 BOUND = 30
+#: Nobody may be missing.
+NEEDED = {"MXTRAIN_MIN_WORKERS": "2", "MXTRAIN_SCHEDULER_TIMEOUT": "0"}
 
 
 @pytest.mark.parametrize("kind", ["dist_sync", "dist_async"])
 @pytest.mark.parametrize("victim", ["worker 0", "worker 1", "server 0", "server 1", "scheduler 0"])
 def test_everybody_ends_and_names_the_dead_node(tmp_path, kind, victim):
-    with Job(tmp_path, TRAINING.format(kind=kind)) as job:
+    with Job(tmp_path, TRAINING.format(kind=kind), **NEEDED) as job:
         for node in job.of("worker"):
             node.says("training")
         start = time.monotonic()
@@ -72,7 +74,7 @@ if kv.rank == 1:
     ],
 )
 def test_waiting_ends_when_the_awaited_worker_dies(tmp_path, wait):
-    with Job(tmp_path, WAITING.format(wait=wait)) as job:
+    with Job(tmp_path, WAITING.format(wait=wait), **NEEDED) as job:
         job["worker 1"].says("training")
         time.sleep(0.5)
         job.kill("worker 1")

@@ -141,7 +141,7 @@ def test_garbage_on_every_port_is_dropped_and_counted(tmp_path):
         with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
             stranger.linger = 0
             stranger.connect(endpoint)
-            for frames in ([b"x"], [b"\xc1" * 100, b"y"], [b"", b"", b""], [b"z"] * 9, [b"\x92\x0b\x01"]):
+            for frames in ([b"x"], [b"\xc1" * 100, b"y"], [b"", b"", b""], [b"z"] * 9, [bytes(8) + b"\x92\x0b\x01"]):
                 stranger.send_multipart(frames)
             job["server 0"].says("a Sync of a node that has not said hello", 10)
         job["server 0"].says("a connection whose handshake failed", 10)

@@ -9,7 +9,7 @@ from mxtrain_kvstore.wire import messages as m
 from mxtrain_kvstore.wire.codec import MAX_HEADER_BYTES, WireError, decode, encode
 
 EXAMPLES = [
-    m.Hello(1, "job", "node", 3),
+    m.Hello(1, "job", "node", 3, 0, 1),
     m.OpenStore(1, 0, "sync"),
     m.Create(2, 0, [["a", "float32", [2, 3], [6]], [7, "float16", [], [4, 4]]]),
     m.Write([[0, 0, 1, 0]]),
@@ -29,7 +29,7 @@ EXAMPLES = [
     m.ReadState(14, 0, 0, 1, 0, 10),
     m.WriteState(15, 0, 0, 1, 0),
     m.SetProgress(16, 0, {"num_update": 3}),
-    m.Welcome(0),
+    m.Welcome(0, 5, True),
     m.Done(1),
     m.Refused(2, "no"),
     m.Created(3, [[0, 4, 16]]),
@@ -39,6 +39,12 @@ EXAMPLES = [
     m.Explained(6, "text"),
     m.Progress(7, {}),
     m.StateValues(8, "float32", 9, True),
+    m.Behind(3),
+    m.PeerHello(2, "job", "node"),
+    m.Entry(0, 1, 2, "node", 0, 3),
+    m.Acknowledge(0, 1, 2, True),
+    m.SnapshotPart(0, 1, 2, 0, 100),
+    m.Membership([[0, "node"]], [1]),
 ]
 
 

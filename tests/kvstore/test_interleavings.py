@@ -66,5 +66,5 @@ def one_round(directory, number: int, data: st.DataObject) -> dict[str, np.ndarr
 
 def deliver_in_any_order(cluster: Cluster, data: st.DataObject) -> None:
     """Messages of one worker to one server stay in order, all others come as they like."""
-    while waiting := [place for place, queue in cluster.to_server.items() if queue]:
+    while waiting := cluster.waiting():
         cluster.deliver(*data.draw(st.sampled_from(waiting), "next"))

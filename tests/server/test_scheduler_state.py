@@ -5,10 +5,19 @@ import re
 import pytest
 
 from mxtrain_protos import scheduler_pb2 as pb
-from mxtrain_server.scheduler.scheduler_state import PROTOCOL, Close, Log, SchedulerRules, SchedulerState, Send, Stop
+from mxtrain_server.scheduler.actions import PROTOCOL, Close, Log, SchedulerRules, Send, Stop
+from mxtrain_server.scheduler.scheduler_state import SchedulerState
 
 RULES = SchedulerRules(
-    "job", 2, 1, heartbeat_interval=1, heartbeat_timeout=5, join_timeout=30, barrier_timeout=60, end_timeout=4
+    "job",
+    2,
+    1,
+    heartbeat_interval=1,
+    heartbeat_timeout=5,
+    join_timeout=30,
+    barrier_timeout=60,
+    end_timeout=4,
+    min_workers=2,
 )
 
 

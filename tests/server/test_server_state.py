@@ -61,20 +61,6 @@ def test_mistakes_are_answered(message: object, payload: np.ndarray | None, says
     assert [answer.message for answer in state.receive(1, m.Sync(10), None)] == [m.Done(10)]
 
 
-def test_greetings() -> None:
-    state = ServerState(0, "job", PrivateMemory())
-    assert "the scheduler's view" in (state.greet(m.Hello(m.PROTOCOL, "job", "a", 0)) or "")
-    state.set_workers({0: "a"})
-    assert state.greet(m.Hello(m.PROTOCOL, "job", "a", 0)) is None
-    for hello, says in (
-        (m.Hello(99, "job", "a", 0), "protocol"),
-        (m.Hello(m.PROTOCOL, "other", "a", 0), "'other'"),
-        (m.Hello(m.PROTOCOL, "job", "b", 0), "view"),
-        (m.Hello(m.PROTOCOL, "job", "a", 1), "view"),
-    ):
-        assert says in (state.greet(hello) or "")
-
-
 def test_a_failing_optimizer_is_told_to_everybody() -> None:
     state = server()
     state.receive(0, m.SetOptimizer(3, 0, {"name": "sgd", "config": {}}), None)

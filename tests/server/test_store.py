@@ -76,7 +76,7 @@ def test_any_cut_and_any_interleaving_gives_the_same_bits(pushes: list[tuple[int
                 assert segment.completed[block] == last[block]
     assert last == dict.fromkeys(range(6), 3)
     assert segment.values[:total].tobytes() == in_rank_order(by_round[3]).tobytes()
-    assert sum(map(len, store._contributions.values())) == 0
+    assert sum(map(len, store.contributions.values())) == 0
 
 
 def test_a_push_counts_once() -> None:

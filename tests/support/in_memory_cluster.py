@@ -9,10 +9,14 @@ from mxtrain.base import MXNetError
 from mxtrain_kvstore.distributed.channel import Incoming
 from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.distributed.directory import Directory
+from mxtrain_kvstore.distributed.routes import Route, Routes
 from mxtrain_kvstore.wire import messages as m
-from mxtrain_kvstore.wire.codec import decode, encode
+from mxtrain_kvstore.wire.codec import decode, decode_frame, encode, encode_frame
 from mxtrain_server.parameters.memory import PrivateMemory, SegmentMemory
 from mxtrain_server.parameters.server_state import ServerState
+from mxtrain_server.replication.actions import Acknowledged, Drop, Forward, Reply, Synced
+from mxtrain_server.replication.server_node import ServerNode, ServerView, ShardPlace
+from mxtrain_server.scheduler.shards import Shards
 
 
 class OneProcessMemory:
@@ -39,37 +43,135 @@ class OneProcessMemory:
 
 
 class Cluster:
-    """Servers' states and a queue of messages for each worker; `deliver` decides when servers see what was sent."""
+    """Servers and a queue of messages on every way between two nodes; `deliver` decides when one arrives.
 
-    def __init__(self, num_workers: int, num_servers: int, shared: bool = False, auto: bool = True) -> None:
+    A way is (from, to): a worker's is its rank, a server's its name; between worker and server the shard stands third.
+    """
+
+    def __init__(
+        self, num_workers: int, num_servers: int, shared: bool = False, auto: bool = True, replicas: int = 0
+    ) -> None:
         self.memory: Any = OneProcessMemory() if shared else PrivateMemory()
         self.auto = auto
-        self.servers = [ServerState(rank, "job", self.memory) for rank in range(num_servers)]
-        self.to_server: dict[tuple[int, int], deque] = {}
+        self.nodes: dict[str, ServerNode] = {}
+        self.ways: dict[tuple, deque] = {}
         self.to_worker: list[deque[Incoming]] = [deque() for _ in range(num_workers)]
         self.sent: list[tuple[int, int, Any]] = []
-        for server in self.servers:
-            server.set_workers({rank: f"node{rank}" for rank in range(num_workers)})
+        self.dropped: list[str] = []
+        self.shards = Shards(replicas)
+        self.workers = {rank: f"node{rank}" for rank in range(num_workers)}
+        self.lost: frozenset[int] = frozenset()
+        self.epoch = 0
+        for number in range(num_servers):
+            self.add_server(f"server{number}")
+        self.shards.form(list(self.nodes))
+        self.change_view()
         self.clients = [self._client(rank) for rank in range(num_workers)]
 
-    def _client(self, rank: int) -> ParameterClient:
-        return ParameterClient(WorkerEnd(self, rank), rank, wait_timeout=5, broken=lambda: None)
+    # ---------------------------------------------------------------- members
 
-    def deliver(self, rank: int, server: int) -> bool:
-        """Let a server take the oldest message of a worker; False where there is none."""
-        queue = self.to_server.get((rank, server))
+    def add_server(self, name: str) -> None:
+        self.nodes[name] = ServerNode(name, "job", lambda shard: ServerState(shard, "job", self.memory))
+
+    def change_view(self) -> None:
+        """Tell everybody who has which role now."""
+        self.epoch += 1
+        self.routes = Routes(
+            self.epoch, tuple(Route(s.primary, s.primary) for s in self.shards.all), self.shards.replicas > 0
+        )
+        for name in list(self.nodes):
+            self.tell_view(name)
+
+    def tell_view(self, name: str) -> None:
+        places = {s.number: ShardPlace(s.primary, s.backup, s.learner) for s in self.shards.all}
+        self.carry_out(name, self.nodes[name].set_view(ServerView(self.epoch, places, self.workers, self.lost)))
+
+    def kill(self, name: str) -> None:
+        """End a server; what it had sent may still arrive."""
+        del self.nodes[name]
+        assert not self.shards.lose(name)
+
+    @property
+    def servers(self) -> list[ServerState]:
+        """The state of each shard at its primary."""
+        return [self.nodes[s.primary].replicas[s.number].state for s in self.shards.all]
+
+    def _client(self, rank: int) -> ParameterClient:
+        channel = WorkerEnd(self, rank, [shard.primary for shard in self.shards.all])
+        client = ParameterClient(channel, rank, 5, lambda: None, lambda: self.routes)
+        client.greet(lambda shard, epoch: m.Hello(m.PROTOCOL, "job", self.workers[rank], rank, shard, epoch), 5)
+        return client
+
+    # ---------------------------------------------------------------- messages
+
+    def deliver(self, *way: Any) -> bool:
+        """Let the oldest message on a way arrive; False where there is none."""
+        queue = self.ways.get(way)
         if not queue:
             return False
-        header, payload = queue.popleft()
-        for answer in self.servers[server].receive(rank, decode(header), payload):
-            values = None if answer.payload is None else np.array(answer.payload).reshape(-1).view(np.uint8)
-            self.to_worker[answer.rank].append(Incoming(server, decode(encode(answer.message)), values))
+        receiver, frames, payload = way[1], *queue.popleft()
+        if receiver not in self.nodes:
+            return True
+        node = self.nodes[receiver]
+        if len(way) == 3:
+            number, message = decode_frame(frames[0])
+            if isinstance(message, m.Hello):
+                actions = node.greet(message)
+            else:
+                actions = node.receive(self.workers[way[0]], way[2], number, message, payload)
+        else:
+            actions = self._from_server(node, way[0], [decode(frame) for frame in frames], payload)
+        self.carry_out(receiver, [*actions, *node.acknowledge()])
         return True
 
+    def _from_server(self, node: ServerNode, sender: str, messages: list, payload: Any) -> list:
+        if isinstance(messages[0], m.Entry):
+            return node.enter(sender, *messages, payload)
+        if isinstance(messages[0], m.SnapshotPart):
+            return node.assemble(sender, messages[0], payload)
+        return node.acknowledged(sender, messages[0])
+
+    def carry_out(self, sender: str, actions: list) -> None:
+        for action in actions:
+            if isinstance(action, Reply):
+                self._reply(sender, action)
+            elif isinstance(action, Forward):
+                frames = [encode(x) for x in (action.message, action.command) if x is not None]
+                self.put((sender, action.node), frames, copied(action.payload))
+            elif isinstance(action, Acknowledged):
+                self.put((sender, action.node), [encode(action.message)], None)
+            elif isinstance(action, Synced):
+                if self.shards.synced(action.shard, action.node):
+                    self.change_view()
+            elif isinstance(action, Drop):
+                self.dropped.append(action.reason)
+
+    def _reply(self, sender: str, reply: Reply) -> None:
+        rank = next((rank for rank, node in self.workers.items() if node == reply.node), None)
+        if rank is None or (len(self.clients) > rank and self.ends[rank].endpoints[reply.shard] != sender):
+            return  # the worker has turned to another server
+        values = None if reply.payload is None else np.array(reply.payload).reshape(-1).view(np.uint8)
+        taken, message = decode_frame(encode_frame(reply.taken, reply.message))
+        self.to_worker[rank].append(Incoming(reply.shard, message, values, taken))
+
+    clients: list[ParameterClient] = []
+
+    @property
+    def ends(self) -> list["WorkerEnd"]:
+        return [client.channel for client in self.clients]  # type: ignore[misc]
+
+    def put(self, way: tuple, frames: list, payload: Any) -> None:
+        self.ways.setdefault(way, deque()).append((frames, payload))
+
+    def waiting(self) -> list[tuple]:
+        """The ways on which something is."""
+        return [way for way, queue in self.ways.items() if queue]
+
     def deliver_all(self) -> None:
-        for rank, server in list(self.to_server):
-            while self.deliver(rank, server):
-                pass
+        while ways := self.waiting():
+            for way in ways:
+                while self.deliver(*way):
+                    pass
 
     def directories(self, mode: str = "sync", bound: int = 1000, store: int = 0) -> list[Directory]:
         """One store, opened by every worker."""
@@ -81,18 +183,28 @@ class Cluster:
         return found
 
 
-class WorkerEnd:
-    """The channel of one worker."""
+def copied(payload: Any) -> Any:
+    return None if payload is None else np.array(payload).reshape(-1).view(np.uint8)
 
-    def __init__(self, cluster: Cluster, rank: int) -> None:
+
+class WorkerEnd:
+    """The channel of one worker. endpoints: the name of the server that it takes for each shard's primary."""
+
+    def __init__(self, cluster: Cluster, rank: int, endpoints: list[str]) -> None:
         self.cluster = cluster
         self.rank = rank
-        self.num_servers = len(cluster.servers)
+        self.endpoints = endpoints
+        self.num_servers = len(endpoints)
 
-    def send(self, server: int, message: Any, payload: np.ndarray | None = None) -> None:
+    def connect(self, server: int, endpoint: str) -> None:
+        self.endpoints[server] = endpoint
+
+    def send(
+        self, server: int, message: Any, payload: np.ndarray | None = None, number: int = 0, lasting: bool = False
+    ) -> None:
         self.cluster.sent.append((self.rank, server, message))
-        values = None if payload is None else np.array(payload)
-        self.cluster.to_server.setdefault((self.rank, server), deque()).append((encode(message), values))
+        way = (self.rank, self.endpoints[server], server)
+        self.cluster.put(way, [encode_frame(number, message)], copied(payload))
         if self.cluster.auto:
             self.cluster.deliver_all()
 

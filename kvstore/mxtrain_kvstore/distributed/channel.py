@@ -8,20 +8,30 @@ import numpy as np
 
 
 class Incoming(NamedTuple):
-    """A message of a server. payload: its raw bytes, uint8, valid for as long as somebody holds them; or None."""
+    """A message of a server.
+
+    payload: its raw bytes, uint8, valid for as long as somebody holds them; or None. taken: number of this worker's
+    last command that the server's shard cannot lose any more.
+    """
 
     server: int
     message: Any
     payload: np.ndarray | None
+    taken: int = 0
 
 
 class Channel(Protocol):
-    """Connections to all servers. Messages to one server arrive in order, once, or not at all."""
+    """Connections to all servers, each the primary of a shard. Messages arrive in order, once, or not at all."""
 
     num_servers: int
 
-    def send(self, server: int, message: Any, payload: np.ndarray | None = None) -> None:
-        """Send a message; its payload may be changed as soon as this returns."""
+    def connect(self, server: int, endpoint: str) -> None:
+        """Go on with another process as this server; what was on its way to the one before is lost."""
+
+    def send(
+        self, server: int, message: Any, payload: np.ndarray | None = None, number: int = 0, lasting: bool = False
+    ) -> None:
+        """Send a message under its number. lasting: the payload stays as it is; else only until this returns."""
 
     def receive(self, timeout: float) -> list[Incoming]:
         """What has come; waits for at most `timeout` seconds where nothing has."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
-from mxtrain_kvstore.distributed.batch import BATCH_BYTES, BLOCK_WEIGHT
-from mxtrain_kvstore.distributed.channel import Channel, Incoming
+from mxtrain.base import MXNetError
+from mxtrain_kvstore.distributed.batch import BATCH_BYTES, BLOCK_WEIGHT, runs_of
+from mxtrain_kvstore.distributed.channel import Channel, Incoming, SharedFiles
 from mxtrain_kvstore.distributed.conversation import Conversation
-from mxtrain_kvstore.distributed.lane import Lane
+from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
 from mxtrain_kvstore.distributed.parameter import Block, Parameter
+from mxtrain_kvstore.distributed.routes import Routes
 from mxtrain_kvstore.sums import sum_into
 from mxtrain_kvstore.wire import messages as m
+
+_log = logging.getLogger(__name__)
 
 #: Blocks of at least so many bytes are sent by themselves, without being staged.
 DIRECT_BYTES = 1 << 16
@@ -25,12 +31,21 @@ class ParameterClient(Conversation):
     """Everything between this worker and the servers; all methods may be called from any thread.
 
     abandoned: stores that nobody uses any more and that should be left. wake_flusher: called when something is staged.
+    shared: how memory is shared with servers of this host; None: not at all.
     """
 
-    def __init__(self, channel: Channel, rank: int, wait_timeout: float, broken: Callable[[], str | None]) -> None:
-        super().__init__(channel, rank, wait_timeout, broken)
+    def __init__(
+        self,
+        channel: Channel,
+        rank: int,
+        wait_timeout: float,
+        broken: Callable[[], str | None],
+        routes: Callable[[], Routes | None] = lambda: None,
+    ) -> None:
+        super().__init__(channel, rank, wait_timeout, broken, routes)
         self.lanes = [Lane(server) for server in range(channel.num_servers)]
         self.abandoned: list[int] = []
+        self.shared: SharedFiles | None = None
         self.wake_flusher: Callable[[], None] = lambda: None
         self._handlers[m.Pulled] = self._take_pulled
 
@@ -85,7 +100,7 @@ class ParameterClient(Conversation):
     def _send_push(self, block: Block, sources: Sequence[np.ndarray]) -> None:
         values = _summed(block, sources).reshape(-1).view(np.uint8)
         run = [block.number, block.index, 1, block.parameter.pushed]
-        self.channel.send(block.lane.server, m.Push([run], False), values)
+        self.send(block.lane.server, m.Push([run], False), values)
 
     def _staged(self, block: Block) -> None:
         """See to it that what was staged goes out: at once where it is much, and else even if nobody waits for it."""
@@ -111,6 +126,7 @@ class ParameterClient(Conversation):
                 return  # nothing of the pull under way has come yet: it serves these arrays too
             parameter.awaiting = len(blocks)
             for block in blocks:
+                block.wanted = True
                 batch = block.batch
                 batch.pulls.append(block)
                 batch.weight += BLOCK_WEIGHT
@@ -126,12 +142,19 @@ class ParameterClient(Conversation):
             self._wait(lambda: not parameter.awaiting, lambda: self._what_delays(parameter))
 
     def flush_unless_busy(self) -> bool:
-        """Send what is staged, if no other thread is at work here; whether nothing is staged now."""
+        """Send what is staged, if no other thread is at work here; whether nothing is left to do.
+
+        Where another process has become a server, go on with it, even if nobody waits for an answer.
+        """
         if not self.lock.acquire(blocking=False):
             return False
         try:
+            self.follow_routes()
+            if self._moving:
+                for incoming in self.channel.receive(0.0):
+                    self._take(incoming)
             self.flush()
-            return True
+            return not self._moving
         finally:
             self.lock.release()
 
@@ -161,7 +184,7 @@ class ParameterClient(Conversation):
                 continue
             self.abandoned.remove(store)
             for server in range(self.channel.num_servers):
-                self._unwanted.add(self._request(server, m.LeaveStore, (store,), None))
+                self._callbacks[self._request(server, m.LeaveStore, (store,), None)] = lambda _: None
             self._forget(store)
 
     def _under_way(self, store: int) -> list[Parameter]:
@@ -180,10 +203,10 @@ class ParameterClient(Conversation):
         for batch in lane.batches:
             if batch.pushes:
                 runs = batch.take_pushes()
-                self.channel.send(lane.server, m.Push(runs, batch.mapped), None if batch.mapped else lane.payload(runs))
+                self.send(lane.server, m.Push(runs, batch.mapped), None if batch.mapped else lane.payload(runs))
         for batch in lane.batches:
             if batch.pulls:
-                self.channel.send(lane.server, m.Pull(batch.take_pulls(), batch.mapped))
+                self.send(lane.server, m.Pull(batch.take_pulls(), batch.mapped and not lane.unseen))
             batch.weight = 0
         lane.pending = False
 
@@ -204,6 +227,48 @@ class ParameterClient(Conversation):
                 values = payload[position:end].view(segment.dtype)
                 _arrive(block, values.reshape(block.parameter.shape) if block.whole else values, reached)
                 position = end
+
+    # ---------------------------------------------------------------- other processes as servers
+
+    def _resume(self, server: int, welcome: m.Welcome) -> None:
+        """Memory that was shared with the process before is of no use: map the new one's, or send values."""
+        lane = self.lanes[server]
+        for segment in lane.segments.values():
+            if segment.shared and not welcome.mapped:
+                lane.unshare(segment)
+            elif segment.shared:
+                segment.lose_sight()
+                lane.unseen.add(segment.number)
+                place = self._request(server, m.MapSegment, (segment.number,), None)
+                self._callbacks[place] = partial(self._see, lane, segment)
+        if not welcome.mapped:
+            for sent in self.outboxes[server].replace_mapped(lane.payload):
+                _log.debug("worker %d sends values of push %d to server %d", self.rank, sent, server)
+
+    def _see(self, lane: Lane, segment: LaneSegment, incoming: Incoming) -> None:
+        """Read a segment's values directly again, if its memory can be mapped."""
+        if isinstance(incoming.message, m.Mapped) and self.shared is not None:
+            try:
+                segment.see(self.shared.open(incoming.message.file, incoming.message.file[2]))
+            except MXNetError as error:
+                _log.info("worker %d cannot map memory of server %d: %s", self.rank, lane.server, error)
+                return
+            lane.unseen.discard(segment.number)
+
+    def _pull_again(self, server: int) -> None:
+        """Ask again for the blocks that have not come; values are sent, for the memory may be another's."""
+        lane = self.lanes[server]
+        staged = {id(block) for batch in lane.batches for block in batch.pulls}
+        wanted = [
+            block
+            for segment in lane.segments.values()
+            for block in segment.known()
+            if block.wanted and id(block) not in staged
+        ]
+        if wanted:
+            runs = runs_of(wanted)
+            for start in range(0, len(runs), m.MAX_ITEMS):
+                self.send(server, m.Pull(runs[start : start + m.MAX_ITEMS], False))
 
     def _what_delays(self, parameter: Parameter) -> str:
         """What a pull is waiting for, asked of the servers where they answer."""
@@ -227,6 +292,9 @@ class ParameterClient(Conversation):
 def _arrive(block: Block, values: np.ndarray, reached: int) -> None:
     """Put a block's values where its parameter's pull wants them."""
     parameter = block.parameter
+    if not block.wanted or reached < parameter.pushed:
+        return  # it came before, from a server that was asked twice
+    block.wanted = False
     if block.whole:
         for out in parameter.outs:
             out[...] = values

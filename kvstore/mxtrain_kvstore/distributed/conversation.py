@@ -12,6 +12,8 @@ import numpy as np
 
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.distributed.channel import Channel, Incoming
+from mxtrain_kvstore.distributed.outbox import Outbox, Sent
+from mxtrain_kvstore.distributed.routes import Routes
 from mxtrain_kvstore.wire import messages as m
 
 _log = logging.getLogger(__name__)
@@ -20,6 +22,8 @@ _log = logging.getLogger(__name__)
 _POLL = 0.2
 #: Seconds of waiting after which people are told.
 _PATIENCE = 60.0
+#: Seconds of waiting after which servers are asked again: an answer may have been lost on the way.
+_REMIND = 10.0
 
 Place = tuple[int, int]
 
@@ -27,27 +31,55 @@ Place = tuple[int, int]
 class Conversation:
     """Requests and answers; all methods may be called from any thread.
 
-    wait_timeout: seconds that a wait lasts at most. broken: gives the reason why the job has stopped, or None.
+    A "server" is a shard of the job and whichever process is its primary. Where `routes` names another process than
+    before, this worker introduces itself there, sends again what may have been lost, and goes on as if nothing had
+    happened. wait_timeout: seconds that a wait lasts at most. broken: gives the reason why the job has stopped, or
+    None.
     """
 
-    def __init__(self, channel: Channel, rank: int, wait_timeout: float, broken: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        rank: int,
+        wait_timeout: float,
+        broken: Callable[[], str | None],
+        routes: Callable[[], Routes | None] = lambda: None,
+    ) -> None:
         self.channel = channel
         self.rank = rank
         self.wait_timeout = wait_timeout
+        self._routes = routes
+        self._known = routes()
+        self.recoverable = self._known is not None and self._known.recoverable
+        self.outboxes = [Outbox(self.recoverable) for _ in range(channel.num_servers)]
+        self._pending: dict[Place, Sent] = {}
+        self._moving: set[int] = set()
+        self._hello: Callable[[int, int], m.Hello] | None = None
         self.lock = threading.RLock()
         self._broken = broken
         self._failure: str | None = None
         self._last_request = 0
         self._replies: dict[Place, Incoming] = {}
-        self._unwanted: set[Place] = set()
+        self._callbacks: dict[Place, Callable[[Incoming], None]] = {}
         self._welcomes: set[int] = set()
         self._handlers: dict[type[Any], Callable[[Incoming], None]] = {
             m.Refused: self._take_refused,
-            m.Welcome: lambda incoming: self._welcomes.add(incoming.server),
+            m.Welcome: self._take_welcome,
+            m.Behind: lambda incoming: self._send_again(incoming.server, incoming.message.applied),
         }
 
     def flush(self) -> None:
         """Send what is staged; a request comes after everything before it."""
+
+    def send(self, server: int, message: Any, payload: np.ndarray | None = None) -> None:
+        """Send a message; its payload may be changed as soon as this returns."""
+        self._transmit(server, self.outboxes[server].stamp(message, payload))
+
+    def _transmit(self, server: int, sent: Sent) -> None:
+        """Put a message on the wire, unless the server has still to be introduced to: it is then sent after that."""
+        if server not in self._moving:
+            lasting = self.recoverable and type(sent.message) in m.COMMANDS
+            self.channel.send(server, sent.message, sent.payload, sent.number, lasting)
 
     # ---------------------------------------------------------------- requests
 
@@ -78,14 +110,22 @@ class Conversation:
         self, server: int, kind: type[Any], fields: Sequence[Any], payload: np.ndarray | None
     ) -> tuple[int, int]:
         self._last_request += 1
-        self.channel.send(server, kind(self._last_request, *fields), payload)
+        sent = self.outboxes[server].stamp(kind(self._last_request, *fields), payload)
+        if self.recoverable:
+            self._pending[server, self._last_request] = sent
+        self._transmit(server, sent)
         return server, self._last_request
 
-    def greet(self, hello: m.Hello, timeout: float) -> None:
-        """Introduce this worker to all servers; waits at most `timeout` seconds for their welcome."""
+    def greet(self, hello: Callable[[int, int], m.Hello], timeout: float) -> None:
+        """Introduce this worker to all servers; waits at most `timeout` seconds for their welcome.
+
+        hello: gives the message for a server, from its number and the epoch of the view.
+        """
+        self._hello = hello
+        epoch = self._known.epoch if self._known is not None else 0
         with self.lock:
             for server in range(self.channel.num_servers):
-                self.channel.send(server, hello)
+                self.channel.send(server, hello(server, epoch))
             self._wait(
                 lambda: len(self._welcomes) == self.channel.num_servers,
                 lambda: f"the welcome of server(s) {sorted(set(range(self.channel.num_servers)) - self._welcomes)}",
@@ -95,6 +135,57 @@ class Conversation:
     def fence(self) -> None:
         """Return when the servers have taken everything that was pushed before."""
         self.ask_all(m.Sync)
+
+    # ---------------------------------------------------------------- other processes as servers
+
+    def follow_routes(self) -> None:
+        """Turn to the processes that are the primaries now."""
+        routes, before = self._routes(), self._known
+        if routes is before or routes is None or before is None or self._hello is None:
+            return
+        self._known = routes
+        for server, (route, old) in enumerate(zip(routes.primaries, before.primaries, strict=True)):
+            if route.node != old.node:
+                _log.info("worker %d: server %d goes on at %s", self.rank, server, route.endpoint)
+                self._moving.add(server)
+                self.channel.connect(server, route.endpoint)
+                self.channel.send(server, self._hello(server, routes.epoch))
+
+    def _take_welcome(self, incoming: Incoming) -> None:
+        self._welcomes.add(incoming.server)
+        if incoming.server in self._moving:
+            self._resume(incoming.server, incoming.message)
+            self._moving.discard(incoming.server)
+            self._send_again(incoming.server, incoming.message.applied)
+
+    def _resume(self, server: int, welcome: m.Welcome) -> None:
+        """Another process is this server now: what depends on its memory has to be settled anew."""
+
+    def _send_again(self, server: int, applied: int) -> None:
+        """Send the commands after number `applied`, and the requests that have not been answered."""
+        outbox = self.outboxes[server]
+        if not outbox.keeping and outbox.last > applied:
+            self._failure = f"Messages to server {server} were lost: it is at {applied} of {outbox.last}."
+            return
+        again = outbox.after(applied)
+        for sent in again:
+            self._transmit(server, sent)
+        numbers = {sent.number for sent in again}
+        for (place, _), sent in list(self._pending.items()):
+            if place == server and not (sent.number in numbers and type(sent.message) in m.COMMANDS):
+                self._transmit(server, sent)
+        self._pull_again(server)
+
+    def _pull_again(self, server: int) -> None:
+        """Ask again for the values that have not come."""
+
+    def _remind(self) -> None:
+        """Ask all servers again: what they answer twice is taken once."""
+        for server in range(self.channel.num_servers):
+            if server in self._moving and self._hello is not None and self._known is not None:
+                self.channel.send(server, self._hello(server, self._known.epoch))
+            else:
+                self._send_again(server, self.outboxes[server].last)
 
     # ---------------------------------------------------------------- waiting
 
@@ -111,6 +202,7 @@ class Conversation:
         timeout = self.wait_timeout if timeout is None else timeout
         start = time.monotonic()
         told = False
+        remind_at = start + _REMIND
         poll = 0.0  # at first only what is there: where the job has failed, each of many waits must end at once
         while True:
             for incoming in self.channel.receive(poll):
@@ -118,8 +210,13 @@ class Conversation:
             if done():
                 return
             self.check()
+            self.follow_routes()
             poll = _POLL
-            waited = time.monotonic() - start
+            now = time.monotonic()
+            waited = now - start
+            if self.recoverable and now > remind_at:
+                remind_at = now + _REMIND
+                self._remind()
             if waited > timeout:
                 raise MXNetError(f"Worker {self.rank} waited {waited:.0f} s (MXTRAIN_KVSTORE_TIMEOUT) for {what()}.")
             if waited > _PATIENCE and not told:
@@ -127,6 +224,8 @@ class Conversation:
                 _log.warning("worker %d has waited %.0f s for %s", self.rank, waited, what())
 
     def _take(self, incoming: Incoming) -> None:
+        if self.recoverable:
+            self.outboxes[incoming.server].trim(incoming.taken)
         handler = self._handlers.get(type(incoming.message))
         if handler is not None:
             handler(incoming)
@@ -136,8 +235,11 @@ class Conversation:
     def _keep(self, incoming: Incoming) -> None:
         """Keep an answer for who asked for it."""
         place = (incoming.server, incoming.message.request)
-        if place in self._unwanted:
-            self._unwanted.discard(place)
+        if self.recoverable and self._pending.pop(place, None) is None:
+            return  # an answer that came before
+        callback = self._callbacks.pop(place, None)
+        if callback is not None:
+            callback(incoming)
         else:
             self._replies[place] = incoming
 

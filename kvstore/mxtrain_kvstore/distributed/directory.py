@@ -39,7 +39,7 @@ class Directory:
         self.client = client
         self.store = store
         self.bigarray_bound = bigarray_bound
-        self.shared = shared
+        self.shared = client.shared = shared
         self.parameters: dict[Hashable, Parameter] = {}
         self.must_share = must_share
         self._distant: set[int] = set()
@@ -92,7 +92,7 @@ class Directory:
     def _write(self, server: int, segment: int, first: int, flat: np.ndarray) -> None:
         for block, (offset, length) in enumerate(slices(flat.size, flat.itemsize, BLOCK_BYTES)):
             payload = flat[offset : offset + length].view(np.uint8)
-            self.client.channel.send(server, m.Write([[segment, first + block, 1, 0]]), payload)
+            self.client.send(server, m.Write([[segment, first + block, 1, 0]]), payload)
 
     # ---------------------------------------------------------------- the other workers
 
@@ -142,6 +142,7 @@ class Directory:
         try:
             self.client.ask_one(lane.server, m.Mirror, segment.number, own_file)
         finally:
-            shared.release(own_file)  # the server has it mapped, or will not
+            if not self.client.recoverable:
+                shared.release(own_file)  # the server has it mapped, or will not; others may want to later
         size = values.size // segment.dtype.itemsize * segment.dtype.itemsize
         segment.share(staging[:size].view(segment.dtype), values[:size].view(segment.dtype))

@@ -26,6 +26,21 @@ class LaneSegment:
         self.shared = False
         self._blocks: list[Block | None] = []
 
+    def lose_sight(self) -> None:
+        """The memory that is mapped is not the server's any more."""
+        self.values = None
+        self._bind_all()
+
+    def see(self, memory: np.ndarray) -> None:
+        """Read values directly, from other memory than before; uint8."""
+        size = self.staging.size
+        self.values = memory[: size * self.dtype.itemsize].view(self.dtype)
+        self._bind_all()
+
+    def _bind_all(self) -> None:
+        for block in self.known():
+            block.bind()
+
     def share(self, staging: np.ndarray, values: np.ndarray) -> None:
         """Use shared memory from now on."""
         self.staging, self.values, self.shared = staging, values, True
@@ -34,9 +49,7 @@ class LaneSegment:
         """See to it that staging has room for so many elements. Nothing may be staged."""
         if self.staging.size < size:
             self.staging = np.empty(max(size, 2 * self.staging.size), self.dtype)
-            for block in self._blocks:
-                if block is not None:
-                    block.bind()
+            self._bind_all()
 
     def add(self, block: Block) -> None:
         """Enter a block under its number."""
@@ -58,13 +71,29 @@ class LaneSegment:
 
 
 class Lane:
-    """The segments of one server, and what has not been sent to it yet. pending: there is such."""
+    """The segments of one server, and what has not been sent to it yet. pending: there is such.
+
+    unseen: shared segments whose memory is not mapped at the moment.
+    """
 
     def __init__(self, server: int) -> None:
         self.server = server
         self.segments: dict[int, LaneSegment] = {}
         self.batches = (Batch(mapped=False), Batch(mapped=True))
         self.pending = False
+        self.unseen: set[int] = set()
+
+    def unshare(self, segment: LaneSegment) -> None:
+        """Send a segment's values from now on."""
+        segment.shared = False
+        segment.lose_sight()
+        sent, mapped = self.batches
+        moving = [block for block in mapped.pushes if block.segment is segment]
+        mapped.pushes = [block for block in mapped.pushes if block.segment is not segment]
+        sent.pushes += moving
+        moving = [block for block in mapped.pulls if block.segment is segment]
+        mapped.pulls = [block for block in mapped.pulls if block.segment is not segment]
+        sent.pulls += moving
 
     def payload(self, runs: list[Run]) -> np.ndarray:
         """The staged values of runs, as bytes, one after the other."""

@@ -14,7 +14,7 @@ from mxtrain.base import MXNetError
 from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.distributed.flusher import Flusher
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
-from mxtrain_kvstore.transport.scheduler_client import SchedulerClient
+from mxtrain_kvstore.transport.scheduler_client import SchedulerClient, routes_of
 from mxtrain_kvstore.transport.shared_memory import SharedMemory
 from mxtrain_kvstore.transport.zmq_channel import ZmqChannel
 from mxtrain_kvstore.wire import messages as m
@@ -48,6 +48,7 @@ class WorkerNode:
             raise
         self.client = self._connect(view)
         self._flusher = Flusher(self.client)
+        self.scheduler.on_change = self.client.wake_flusher
 
     @classmethod
     def current(cls) -> WorkerNode:
@@ -61,18 +62,22 @@ class WorkerNode:
             return cls._current
 
     def _connect(self, view: pb.View) -> ParameterClient:
-        servers = sorted((node for node in view.nodes if node.role == pb.ROLE_SERVER), key=lambda node: node.rank)
-        endpoints = [node.endpoint for node in servers]
-        settings = self.settings
+        endpoints = [route.endpoint for route in routes_of(view).primaries]
+        settings, scheduler = self.settings, self.scheduler
         channel = ZmqChannel(endpoints, self.name, settings.cluster_key, settings.end_timeout)
-        client = ParameterClient(channel, self.rank, settings.wait_timeout, lambda: self.scheduler.failure)
+        client = ParameterClient(
+            channel, self.rank, settings.wait_timeout, lambda: scheduler.failure, lambda: scheduler.routes
+        )
         try:
-            client.greet(m.Hello(m.PROTOCOL, settings.job, self.name, self.rank), settings.connect_timeout)
+            client.greet(self._hello, settings.connect_timeout)
         except BaseException:
             channel.close(deliver=False)
             self.scheduler.close()
             raise
         return client
+
+    def _hello(self, server: int, epoch: int) -> m.Hello:
+        return m.Hello(m.PROTOCOL, self.settings.job, self.name, self.rank, server, epoch)
 
     def open_store(self, mode: str) -> int:
         """A new store of the job, "sync" or "async"; returns its number. Workers open stores in the same order."""

@@ -19,7 +19,7 @@ class Block:
     number: its segment's. offset, stop: its elements in the flat parameter. whole: it is the entire parameter.
     staging: the place in this worker's memory from which it is pushed, in the parameter's shape where it is whole, else
     flat. values: the server's values, mapped, in the same form; None where they cannot be mapped. batch: the one that
-    it goes with; weight: what it adds to it.
+    it goes with; weight: what it adds to it. wanted: a pull of it is under way.
     """
 
     __slots__ = (
@@ -36,6 +36,7 @@ class Block:
         "staging",
         "stop",
         "values",
+        "wanted",
         "weight",
         "whole",
     )
@@ -62,6 +63,7 @@ class Block:
         self.length = length
         self.stop = offset + length
         self.whole = length == parameter.size
+        self.wanted = False
         self.staging: np.ndarray
         self.batch: Batch
         self.values: np.ndarray | None = None

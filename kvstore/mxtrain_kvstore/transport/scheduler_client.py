@@ -14,6 +14,7 @@ import grpc
 
 from mxtrain.base import MXNetError
 from mxtrain.version import __version__
+from mxtrain_kvstore.distributed.routes import Route, Routes
 from mxtrain_kvstore.network import require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.tls import NODE_NAME, channel_credentials
@@ -23,15 +24,21 @@ from mxtrain_protos import scheduler_pb2_grpc as rpc
 _log = logging.getLogger(__name__)
 
 #: Version of the control plane's protocol.
-PROTOCOL = 1
+PROTOCOL = 2
+#: Seconds between attempts to reach a scheduler again, and that one attempt takes at most.
+_RECONNECT_PAUSE = 0.25
+_RECONNECT_TRY = 2.0
 _OPTIONS = (("grpc.ssl_target_name_override", NODE_NAME), ("grpc.enable_http_proxy", 0))
 
 
 class SchedulerClient:
     """One node of a job, as far as the scheduler knows it.
 
-    node: this node's own name. endpoint: where workers reach a server; "" for a worker. After `register`: `rank`;
-    after `wait_for_view`: `view`. `failure` is why the job has stopped, or None.
+    node: this node's own name. endpoint: where workers reach a server; "" for a worker. After `register`: `rank`, and
+    whether it `replaces` a process that died; after `wait_for_view`: `view`, always the newest, and `routes` by it.
+    `failure` is why the job has stopped, or None. on_change: called, on another thread, when one of these changes.
+
+    When the stream breaks it is opened anew, for as long as the settings allow.
     """
 
     def __init__(self, settings: ClusterSettings, node: str, endpoint: str = "") -> None:
@@ -39,11 +46,17 @@ class SchedulerClient:
         self.node = node
         self.endpoint = endpoint
         self.rank = -1
+        self.replaces = False
         self.view: pb.View | None = None
+        self.routes: Routes | None = None
+        self.on_change: Callable[[], None] = lambda: None
         self.failure: str | None = None
         self.job_has_ended = False
         self._heartbeat_interval = settings.heartbeat_interval
         self._barriers = 0
+        self._released = 0
+        self._passed = 0
+        self._finishing = False
         self._barrier_answers: dict[int, str] = {}
         self._goodbye = False
         self._refusal: str | None = None
@@ -60,9 +73,7 @@ class SchedulerClient:
         settings = self.settings
         require_key_beyond_loopback(settings.scheduler_host or "", settings.cluster_key)
         self._channel = self._open_channel()
-        responses = rpc.SchedulerStub(self._channel).Attend(self._requests())
-        self._outgoing.put(pb.NodeMessage(register=self._registration()))
-        self._start(self._read, responses)
+        self._start(self._attend, self._open_stream())
         if not self._wait(lambda: self.rank >= 0 or self._refusal is not None, settings.connect_timeout):
             raise self._silence()
         if self._refusal is not None:
@@ -94,8 +105,27 @@ class SchedulerClient:
         if answer:
             raise MXNetError(answer)
 
+    @property
+    def replays(self) -> bool:
+        """Whether this process does again what the one that it replaces has done: up to the barriers that it left."""
+        return self._barriers < self._passed
+
+    def skip_barriers(self, count: int) -> None:
+        """Go on as if this process had been in so many barriers."""
+        self._barriers = self._released = count
+
+    @property
+    def barriers(self) -> int:
+        """How many barriers this process has entered."""
+        return self._barriers
+
+    def synced(self, shard: int, node: str) -> None:
+        """Say that another server now knows all of a shard."""
+        self._outgoing.put(pb.NodeMessage(synced=pb.Synced(shard=shard, node=node)))
+
     def finish(self) -> None:
         """Say goodbye: this node has done its part. Waits for the answer, but not for long."""
+        self._finishing = True
         self._outgoing.put(pb.NodeMessage(finish=pb.Finish()))
         if not self._wait(lambda: self._goodbye, self.settings.end_timeout):
             _log.warning("the scheduler did not answer the goodbye within %g s", self.settings.end_timeout)
@@ -120,18 +150,19 @@ class SchedulerClient:
     # ---------------------------------------------------------------- stream
 
     def _open_channel(self) -> grpc.Channel:
-        settings = self.settings
-        address, key = settings.scheduler_address, settings.cluster_key
-        if key is None:
-            channel = grpc.insecure_channel(address, _OPTIONS)
-        else:
-            channel = grpc.secure_channel(address, channel_credentials(key), _OPTIONS)
+        channel = self._make_channel()
         try:
-            grpc.channel_ready_future(channel).result(settings.connect_timeout)
+            grpc.channel_ready_future(channel).result(self.settings.connect_timeout)
         except grpc.FutureTimeoutError as error:
             channel.close()
             raise self._silence() from error
         return channel
+
+    def _make_channel(self) -> grpc.Channel:
+        address, key = self.settings.scheduler_address, self.settings.cluster_key
+        if key is None:
+            return grpc.insecure_channel(address, _OPTIONS)
+        return grpc.secure_channel(address, channel_credentials(key), _OPTIONS)
 
     def _silence(self) -> MXNetError:
         return MXNetError(
@@ -152,11 +183,20 @@ class SchedulerClient:
             pid=os.getpid(),
             endpoint=self.endpoint,
             version=__version__,
+            again=self.rank >= 0,
+            rank=max(self.rank, 0),
+            barriers=self._barriers,
+            released=self._released,
+            view=self.view,
         )
 
-    def _requests(self) -> Iterator[pb.NodeMessage]:
-        while (message := self._outgoing.get()) is not None:
-            yield message
+    def _open_stream(self) -> Iterator[pb.SchedulerMessage]:
+        """A new stream, on which this node is registered first. What the last one had not sent yet is dropped."""
+        self._outgoing.put(None)
+        self._outgoing = queue.SimpleQueue()
+        self._outgoing.put(pb.NodeMessage(register=self._registration()))
+        responses: Iterator[pb.SchedulerMessage] = rpc.SchedulerStub(self._channel).Attend(_requests(self._outgoing))
+        return responses
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, name=f"scheduler {target.__name__}", daemon=True)
@@ -167,32 +207,70 @@ class SchedulerClient:
         while not self._closing.wait(self._heartbeat_interval):
             self._outgoing.put(pb.NodeMessage(heartbeat=pb.Heartbeat()))
 
+    def _attend(self, responses: Iterator[pb.SchedulerMessage]) -> None:
+        """Read streams, one after the other, until this node's part in the job has ended."""
+        while True:
+            self._read(responses)
+            if self._has_ended or not self._reconnect():
+                break
+            responses = self._open_stream()
+        with self._changed:
+            if not self._has_ended:
+                self.failure = (
+                    f"The scheduler (at {self.settings.scheduler_address}) is gone: its connection broke. "
+                    "Start the job again; load_checkpoint takes up its last checkpoint."
+                )
+            self._changed.notify_all()
+        self.on_change()
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._goodbye or self.failure is not None or self._closing.is_set() or self._refusal is not None
+
     def _read(self, responses: Iterator[pb.SchedulerMessage]) -> None:
         try:
             for message in responses:
                 with self._changed:
                     self._take(message)
                     self._changed.notify_all()
+                self.on_change()
         except grpc.RpcError as error:
             _log.debug("the stream to the scheduler broke: %r", error)
-        with self._changed:
-            if not self._goodbye and self.failure is None and not self._closing.is_set():
-                self.failure = (
-                    f"The scheduler (at {self.settings.scheduler_address}) is gone: its connection broke. "
-                    "Start the job again; load_checkpoint takes up its last checkpoint."
-                )
-            self._changed.notify_all()
+
+    def _reconnect(self) -> bool:
+        """Wait for a scheduler at the same address; whether there is one in time."""
+        timeout = self.settings.scheduler_timeout
+        if not timeout or self.rank < 0:
+            return False
+        _log.warning("the scheduler cannot be reached: waiting for it for %g s", timeout)
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and not self._closing.wait(_RECONNECT_PAUSE):
+            channel = self._make_channel()
+            try:
+                grpc.channel_ready_future(channel).result(_RECONNECT_TRY)
+            except grpc.FutureTimeoutError:
+                channel.close()
+                continue
+            if self._channel is not None:
+                self._channel.close()
+            self._channel = channel
+            return True
+        return False
 
     def _take(self, message: pb.SchedulerMessage) -> None:
         kind = message.WhichOneof("body")
         if kind == "welcome":
-            self.rank, self._heartbeat_interval = message.welcome.rank, message.welcome.heartbeat_interval
+            self._take_welcome(message.welcome)
         elif kind == "refused":
             self._refusal = message.refused.reason
+            if self.rank >= 0:
+                self.failure = f"The scheduler refused this {self.settings.role}: {message.refused.reason}"
         elif kind == "view":
             self.view = message.view
+            self.routes = routes_of(message.view)
         elif kind == "barrier_released":
             self._barrier_answers[message.barrier_released.number] = ""
+            self._released = max(self._released, message.barrier_released.number + 1)
         elif kind == "barrier_failed":
             self._barrier_answers[message.barrier_failed.number] = message.barrier_failed.reason
         elif kind == "goodbye":
@@ -201,6 +279,14 @@ class SchedulerClient:
             self.job_has_ended = True
         elif kind == "abort":
             self.failure = message.abort.reason
+
+    def _take_welcome(self, welcome: pb.Welcome) -> None:
+        again = self.rank >= 0
+        self.rank, self._heartbeat_interval = welcome.rank, welcome.heartbeat_interval
+        if not again:
+            self.replaces, self._passed = welcome.replaces, welcome.released
+        elif self._finishing:
+            self._outgoing.put(pb.NodeMessage(finish=pb.Finish()))
 
     def _wait(self, done: Callable[[], bool], timeout: float) -> bool:
         """Wait until `done` or the job has failed; False where neither came in time."""
@@ -212,3 +298,16 @@ class SchedulerClient:
                     return False
                 self._changed.wait(min(left, 1.0))
         return True
+
+
+def routes_of(view: pb.View) -> Routes:
+    """Where the shards are by a view."""
+    endpoints = {node.node: node.endpoint for node in view.nodes}
+    primaries = tuple(Route(shard.primary, endpoints.get(shard.primary, "")) for shard in view.shards)
+    return Routes(view.epoch, primaries, view.replicas > 0)
+
+
+def _requests(outgoing: queue.SimpleQueue[pb.NodeMessage | None]) -> Iterator[pb.NodeMessage]:
+    """What is put into a queue, until None."""
+    while (message := outgoing.get()) is not None:
+        yield message

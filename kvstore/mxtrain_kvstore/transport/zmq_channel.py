@@ -9,44 +9,62 @@ import zmq
 
 from mxtrain_kvstore.distributed.channel import Incoming
 from mxtrain_kvstore.transport.curve import secure_client
-from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES, decode, encode
+from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES, decode_frame, encode_frame
+
+#: Payloads of at least so many bytes are sent from where they lie, if they stay as they are.
+_ZERO_COPY_BYTES = 1 << 17
 
 
 class ZmqChannel:
     """Connections to servers at `endpoints` (as "tcp://host:port"), in the order of their ranks.
 
-    node: this node's name, under which servers know the connection. cluster_key: None on loopback. close_timeout:
-    seconds that closing may take to deliver what was sent.
+    node: this node's name; a connection's name is made of it. cluster_key: None on loopback. close_timeout: seconds
+    that closing may take to deliver what was sent.
     """
 
     def __init__(self, endpoints: list[str], node: str, cluster_key: str | None, close_timeout: float) -> None:
         self.num_servers = len(endpoints)
         self.context = zmq.Context(io_threads=1)
         self._close_timeout = close_timeout
+        self._node = node
+        self._cluster_key = cluster_key
+        self._connections = 0
         self._poller = zmq.Poller()
-        self._sockets = [self._connect(endpoint, node, cluster_key) for endpoint in endpoints]
+        self._sockets = [self._open(endpoint) for endpoint in endpoints]
         self._number = {socket: number for number, socket in enumerate(self._sockets)}
 
-    def _connect(self, endpoint: str, node: str, cluster_key: str | None) -> zmq.Socket:
+    def connect(self, server: int, endpoint: str) -> None:
+        """Go on with another process as this server."""
+        before = self._sockets[server]
+        self._poller.unregister(before)
+        del self._number[before]
+        before.close(linger=0)
+        socket = self._sockets[server] = self._open(endpoint)
+        self._number[socket] = server
+
+    def _open(self, endpoint: str) -> zmq.Socket:
         socket = self.context.socket(zmq.DEALER)
-        socket.routing_id = node.encode()
+        self._connections += 1
+        socket.routing_id = f"{self._node}:{self._connections}".encode()
         socket.sndhwm = socket.rcvhwm = 0  # what is under way is bounded by rounds, not by messages
         socket.maxmsgsize = MAX_PAYLOAD_BYTES
         socket.ipv6 = True
-        if cluster_key is not None:
-            secure_client(socket, cluster_key)
+        if self._cluster_key is not None:
+            secure_client(socket, self._cluster_key)
         socket.connect(endpoint)
         self._poller.register(socket, zmq.POLLIN)
         return socket
 
-    def send(self, server: int, message: Any, payload: np.ndarray | None = None) -> None:
-        """Send a message; its payload may be changed as soon as this returns."""
+    def send(
+        self, server: int, message: Any, payload: np.ndarray | None = None, number: int = 0, lasting: bool = False
+    ) -> None:
+        """Send a message under its number. lasting: the payload stays as it is; else only until this returns."""
         socket = self._sockets[server]
         if payload is None:
-            socket.send(encode(message))
+            socket.send(encode_frame(number, message))
             return
-        socket.send(encode(message), zmq.SNDMORE)
-        socket.send(payload.data)
+        socket.send(encode_frame(number, message), zmq.SNDMORE)
+        socket.send(payload.data, 0, copy=not lasting or payload.nbytes < _ZERO_COPY_BYTES)
 
     def receive(self, timeout: float) -> list[Incoming]:
         """What has come; waits for at most `timeout` seconds where nothing has."""
@@ -62,7 +80,8 @@ class ZmqChannel:
         except zmq.Again:
             return None
         payload = np.frombuffer(frames[1].buffer, np.uint8) if len(frames) > 1 else None
-        return Incoming(self._number[socket], decode(frames[0].buffer), payload)
+        taken, message = decode_frame(frames[0].buffer)
+        return Incoming(self._number[socket], message, payload, taken)
 
     def close(self, deliver: bool = True) -> None:
         """Deliver what was sent, within the time for closing, and give the sockets back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import msgpack
@@ -13,6 +14,9 @@ from mxtrain_kvstore.wire.messages import kind_of, kinds
 MAX_HEADER_BYTES = 1 << 21
 #: Most bytes that a payload frame may have; sockets are told to drop connections that exceed it.
 MAX_PAYLOAD_BYTES = 1 << 24
+
+
+_NUMBER = struct.Struct(">Q")
 
 
 class WireError(MXNetError):
@@ -40,6 +44,18 @@ def decode(header: Any) -> Any:
     if type(values) is not list or not values or type(values[0]) is not int:
         raise WireError(f"Expected: a list that begins with a kind. Received: {values!r:.100}.")
     return _checked(values)
+
+
+def encode_frame(number: int, message: Any) -> bytes:
+    """A frame of a worker's connection: a number (see messages.py) of 8 bytes, then the header."""
+    return _NUMBER.pack(number) + encode(message)
+
+
+def decode_frame(frame: Any) -> tuple[int, Any]:
+    """(number, message) of such a frame, bytes or a buffer. Raises WireError for anything that is not one."""
+    if len(frame) < _NUMBER.size:
+        raise WireError(f"Expected: a number and a header. Received: {len(frame)} bytes.")
+    return _NUMBER.unpack_from(frame)[0], decode(memoryview(frame)[_NUMBER.size :])
 
 
 def _checked(values: list[Any]) -> Any:

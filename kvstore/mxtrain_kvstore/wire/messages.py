@@ -6,6 +6,12 @@ Words. A *store* is one KVStore object of the job; workers number theirs in the 
 in *segments*, flat arrays of one element type; a segment is a sequence of *blocks*, each a parameter or a slice of one.
 A *run* is [segment, first block, number of blocks, round]. The *round* of a push is how often this worker has pushed
 these blocks, this push included; of a pull, the round that the values must have reached.
+
+The keys of a job are divided into *shards*, one for each server that the job starts with. A shard lies on a *primary*,
+and on a *backup* where the job has replicas; workers talk to the primary. Every frame from a worker carries a number.
+The *commands* of a worker to a shard, which change what the shard knows, are numbered 1, 2, 3, ...; any other message
+carries the number of the last command before it. A shard carries commands out once, in the order of their numbers.
+Every frame to a worker carries the number of its last command that cannot be lost any more.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from mxtrain_kvstore.wire.schema import Check, Flag, Integer, Key, ListOf, Plain, Record, Runs, Text
 
 #: Version of this protocol; a server refuses workers of another.
-PROTOCOL = 1
+PROTOCOL = 2
 #: Most runs, keys or blocks that one message may name.
 MAX_ITEMS = 16384
 
@@ -54,14 +60,16 @@ PART = Record(SERVER, *[Integer()] * 6)
 # ---------------------------------------------------------------- from a worker
 
 
-@message(1, protocol=Integer(), job=NAME, node=NAME, rank=SERVER)
+@message(1, protocol=Integer(), job=NAME, node=NAME, rank=SERVER, shard=SERVER, epoch=Integer())
 class Hello(NamedTuple):
-    """The first message of a worker. Answer: Welcome."""
+    """The first message of a worker on a connection; epoch: of the view by which it came. Answer: Welcome."""
 
     protocol: int
     job: str
     node: str
     rank: int
+    shard: int
+    epoch: int
 
 
 @message(2, request=REQUEST, store=STORE, mode=Text(8))
@@ -241,11 +249,16 @@ class SetProgress(NamedTuple):
 # ---------------------------------------------------------------- from a server
 
 
-@message(64, rank=SERVER)
+@message(64, shard=SERVER, applied=Integer(), mapped=Flag())
 class Welcome(NamedTuple):
-    """The worker has been taken; rank: the server's."""
+    """The worker has been taken.
 
-    rank: int
+    applied: number of its last command that the shard knows. mapped: the server reads the worker's mirrors.
+    """
+
+    shard: int
+    applied: int
+    mapped: bool
 
 
 @message(65, request=REQUEST)
@@ -319,3 +332,76 @@ class StateValues(NamedTuple):
     dtype: str
     size: int
     found: bool
+
+
+@message(74, applied=Integer())
+class Behind(NamedTuple):
+    """Commands of the worker have been lost on the way: it sends those after number `applied` again."""
+
+    applied: int
+
+
+# ---------------------------------------------------------------- between servers
+
+
+@message(96, protocol=Integer(), job=NAME, node=NAME)
+class PeerHello(NamedTuple):
+    """The first message of a primary to a server that shall hold a copy."""
+
+    protocol: int
+    job: str
+    node: str
+
+
+@message(97, shard=SERVER, epoch=Integer(), change=Integer(), node=Text(256), rank=SERVER, number=Integer())
+class Entry(NamedTuple):
+    """Command number `number` of a worker, which was the shard's change number `change`. Answer: Acknowledge.
+
+    The header of the command, and its payload where it has one, follow as frames. epoch: of the primary's view.
+    """
+
+    shard: int
+    epoch: int
+    change: int
+    node: str
+    rank: int
+    number: int
+
+
+@message(98, shard=SERVER, epoch=Integer(), change=Integer(), mapped=Flag())
+class Acknowledge(NamedTuple):
+    """A copy has carried out all changes up to number `change`. mapped: it reads the mirrors of all workers."""
+
+    shard: int
+    epoch: int
+    change: int
+    mapped: bool
+
+
+@message(99, shard=SERVER, epoch=Integer(), change=Integer(), offset=Integer(), total=Integer())
+class SnapshotPart(NamedTuple):
+    """A part of all that a shard knows after change number `change`.
+
+    Payload: its bytes from `offset` on, of `total`.
+    """
+
+    shard: int
+    epoch: int
+    change: int
+    offset: int
+    total: int
+
+
+@message(100, workers=ListOf(Record(SERVER, NAME), 1 << 16), lost=ListOf(SERVER, 1 << 16))
+class Membership(NamedTuple):
+    """A change of a shard: who the workers are, as [rank, node], and the ranks that it goes on without."""
+
+    workers: list[list[Any]]
+    lost: list[int]
+
+
+#: What changes a shard. Everything else may be asked again at any time.
+COMMANDS = frozenset(
+    {OpenStore, Create, Write, Publish, Push, SetOptimizer, Command, LeaveStore, Farewell, Mirror}
+    | {WriteState, SetProgress}
+)

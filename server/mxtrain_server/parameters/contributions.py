@@ -50,6 +50,12 @@ class Contributions:
         else:
             self._pieces.pop(number, None)
 
+    def pieces(self) -> Iterator[tuple[int, Piece]]:
+        """(round, piece) of everything that has not been summed."""
+        for number, pieces in self._pieces.items():
+            for piece in pieces:
+                yield number, piece
+
     def __len__(self) -> int:
         return sum(map(len, self._pieces.values()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,21 @@ class KeyUpdates(Updates):
             name = type(self.updater.optimizer).__name__
             raise RequestError(f"Key {key!r}: the optimizer {name} has no state number {part}.")
         return array
+
+    def description(self) -> dict[str, Any] | None:
+        """The optimizer, with its counts."""
+        description: dict[str, Any] = self.updater.optimizer.to_config()
+        return description
+
+    def dump(self) -> dict[str, Any]:
+        """The states of all keys, and gradients that are not complete."""
+        gathering = [[list(place), found.gradient, found.left] for place, found in self._gathering.items()]
+        return {"states": self.updater.get_states(), "gathering": gathering}
+
+    def load(self, tree: Mapping[str, Any], segments: Mapping[int, Segment]) -> None:
+        """Continue from what `dump` gave."""
+        self.updater.set_states(tree["states"])
+        self._gathering = {tuple(place): Gathering(gradient, left) for place, gradient, left in tree["gathering"]}
 
     def progress(self) -> dict[str, Any]:
         """The counts of updates by key."""

@@ -18,6 +18,7 @@ from mxtrain_server.parameters.parked import Parked, Wanted
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.slab_updates import SlabUpdates
 from mxtrain_server.parameters.store import CompletedRun, Store
+from mxtrain_server.parameters.updates import Updates
 
 _log = logging.getLogger("mxtrain.server")
 
@@ -53,24 +54,20 @@ class ServerState:
         self.workers: Mapping[int, str] | None = None
         self.departed: set[int] = set()
         self.answers: list[Answer] = []
-        self._parked: list[Parked] = []
+        self.duplicates = 0
+        self.parked: list[Parked] = []
+        self.mirror_files: dict[tuple[int, int], list[Any]] = {}
         self._mirrors: dict[tuple[int, int], np.ndarray] = {}
         self._lookups: list[tuple[int, m.Lookup]] = []
         self._handlers: dict[type[Any], Callable[..., None]] = _handlers(self)
 
+    def fresh(self) -> ServerState:
+        """A state like this one at its beginning."""
+        return ServerState(self.rank, self.job, self.memory, self.controller)
+
     def set_workers(self, workers: Mapping[int, str]) -> None:
         """The workers of the job, from the scheduler's first view."""
         self.workers = dict(workers)
-
-    def greet(self, hello: m.Hello) -> str | None:
-        """Why a worker is not taken; None where it is."""
-        if hello.protocol != m.PROTOCOL:
-            return f"Expected: data-plane protocol {m.PROTOCOL}. Received: {hello.protocol}. Install one version."
-        if hello.job != self.job:
-            return f"Expected: a worker of job {self.job!r}. Received: one of job {hello.job!r}."
-        if (self.workers or {}).get(hello.rank) != hello.node:
-            return f"Expected: a worker of the scheduler's view. Received: node {hello.node!r} as worker {hello.rank}."
-        return None
 
     def receive(self, rank: int, message: Any, payload: np.ndarray | None) -> list[Answer]:
         """Carry out a worker's message; the answers go to any of the workers. payload: raw bytes, uint8."""
@@ -116,7 +113,7 @@ class ServerState:
             segment, head = store.create(entry, self.memory, len(self.segments))
             if segment.number == len(self.segments):
                 self.segments.append(segment)
-                self._parked.append(Parked())
+                self.parked.append(Parked())
             places.append([segment.number, head, segment.starts[head]])
         self.answers.append(Answer(rank, m.Created(message.request, places)))
 
@@ -181,12 +178,12 @@ class ServerState:
             if self._store(segment.store).mode == "async":
                 self._send_values(segment, wanted)
                 continue
-            for ready in self._parked[number].add(segment, wanted):
+            for ready in self.parked[number].add(segment, wanted):
                 self._send_values(segment, ready)
 
     def _wake(self, completed: list[CompletedRun]) -> None:
         for run in completed:
-            for wanted in self._parked[run.segment.number].wake(run.segment, run.first, run.stop):
+            for wanted in self.parked[run.segment.number].wake(run.segment, run.first, run.stop):
                 self._send_values(run.segment, wanted)
 
     def _send_values(self, segment: Segment, wanted: Wanted) -> None:
@@ -221,9 +218,7 @@ class ServerState:
 
     def set_optimizer(self, rank: int, message: m.SetOptimizer) -> None:
         """Make the optimizer that a description names."""
-        optimizer = optimizers.from_config(message.description)
-        updates = SlabUpdates(optimizer) if SlabUpdates.supports(optimizer) else KeyUpdates(optimizer)
-        self._store(message.store).updates = updates
+        self._store(message.store).updates = make_updates(message.description)
         self._done(rank, message)
 
     def command(self, rank: int, message: m.Command) -> None:
@@ -287,17 +282,42 @@ class ServerState:
         self._done(rank, message)
 
     def farewell(self, rank: int, message: m.Farewell) -> None:
-        """Go on without a worker."""
+        """Go on without a worker that says goodbye."""
+        self._depart(rank)
+        self._done(rank, message)
+
+    def change_members(self, message: m.Membership) -> list[Answer]:
+        """Other processes are the workers now, and the job goes on without some."""
+        before, self.workers = self.workers or {}, dict(message.workers)
+        for rank, node in before.items():
+            if self.workers.get(rank) != node:
+                self._forget_process(rank)
+        for rank in message.lost:
+            if rank not in self.departed:
+                self._depart(rank)
+        answers, self.answers = self.answers, []
+        return answers
+
+    def _forget_process(self, rank: int) -> None:
+        """A worker's process is gone: whoever takes its place asks again, from memory of its own."""
+        for place in [place for place in self.mirror_files if place[0] == rank]:
+            self.mirror_files.pop(place)
+            self._mirrors.pop(place, None)
+        for parked in self.parked:
+            parked.drop(rank)
+        self._lookups = [question for question in self._lookups if question[0] != rank]
+
+    def _depart(self, rank: int) -> None:
         self.departed.add(rank)
         for store in list(self.stores.values()):
             self._remove(rank, store)
         self._ask_again(without=rank)
-        self._done(rank, message)
 
     def _remove(self, rank: int, store: Store) -> None:
         for segment in store.segments:
-            self._parked[segment.number].drop(rank)
+            self.parked[segment.number].drop(rank)
             self._mirrors.pop((rank, segment.number), None)
+            self.mirror_files.pop((rank, segment.number), None)
         self._wake(store.leave(rank))
         if not store.members:
             self._free(store)
@@ -307,7 +327,7 @@ class ServerState:
         del self.stores[store.number]
         for segment in store.segments:
             self.segments[segment.number] = None
-            self._parked[segment.number] = Parked()
+            self.parked[segment.number] = Parked()
             if segment.file is not None:
                 self.memory.release(segment.file)
 
@@ -326,10 +346,38 @@ class ServerState:
 
     def mirror(self, rank: int, message: m.Mirror) -> None:
         """Map the memory from which a worker pushes."""
-        segment = self._segment(message.segment)
-        memory = self.memory.open(message.file, segment.memory.nbytes)
-        self._mirrors[rank, segment.number] = memory[: segment.values.nbytes].view(segment.dtype)
+        problem = self.open_mirror(rank, message)
+        if problem:
+            raise RequestError(problem)
         self._done(rank, message)
+
+    def open_mirror(self, rank: int, message: m.Mirror) -> str:
+        """Map such memory; returns why that cannot be, or "". Copies of a shard remember it in either case."""
+        segment = self._segment(message.segment)
+        self.mirror_files[rank, segment.number] = message.file
+        try:
+            memory = self.memory.open(message.file, segment.memory.nbytes)
+        except MXNetError as error:
+            return str(error)
+        self._mirrors[rank, segment.number] = memory[: segment.values.nbytes].view(segment.dtype)
+        return ""
+
+    def maps(self, rank: int) -> bool:
+        """Whether all of a worker's mirrors are mapped."""
+        return all(place in self._mirrors for place in self.mirror_files if place[0] == rank)
+
+    @property
+    def maps_all(self) -> bool:
+        """Whether the mirrors of all workers are mapped."""
+        return len(self._mirrors) == len(self.mirror_files)
+
+    def has_mirrors(self, rank: int, message: m.Push) -> bool:
+        """Whether the values of a push lie in mirrors that are mapped."""
+        return all((rank, run[0]) in self._mirrors for run in message.runs)
+
+    def mirrored(self, rank: int, runs: list[m.Run]) -> np.ndarray:
+        """The values of runs in a worker's mirror, one after the other, as bytes."""
+        return np.concatenate([values.view(np.uint8) for *_, values in self._mirror_runs(rank, runs)])
 
     # ---------------------------------------------------------------- parts of the above
 
@@ -382,6 +430,12 @@ class ServerState:
         """Tell all members that a store can be used no more."""
         for rank in sorted(store.members):
             self.answers.append(Answer(rank, m.Refused(0, reason)))
+
+
+def make_updates(description: dict[str, Any]) -> Updates:
+    """Updates by the optimizer that a description names. Raises MXNetError for one that is not known here."""
+    optimizer = optimizers.from_config(description)
+    return SlabUpdates(optimizer) if SlabUpdates.supports(optimizer) else KeyUpdates(optimizer)
 
 
 def _frames(segment: Segment, first: int, stop: int) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,21 @@ class SlabUpdates(Updates):
             raise RequestError(f"Key {segment.labels[head].key!r}: the optimizer {name} has no state number {part}.")
         return array
 
+    def description(self) -> dict[str, Any] | None:
+        """The optimizer, with its counts."""
+        self.progress()
+        description: dict[str, Any] = self.optimizer.to_config()
+        return description
+
+    def dump(self) -> dict[str, Any]:
+        """The slabs."""
+        return {"slabs": [[number, slab.dump()] for number, slab in self._slabs.items()]}
+
+    def load(self, tree: Mapping[str, Any], segments: Mapping[int, Segment]) -> None:
+        """Continue from what `dump` gave."""
+        for number, part in tree["slabs"]:
+            self.slab(segments[number]).load(part)
+
     def progress(self) -> dict[str, Any]:
         """The counts of updates by key."""
         counts: dict[Any, int] = {}
@@ -113,6 +128,27 @@ class Slab:
         self.wd_mult = np.zeros(0)
         self._prepared = np.zeros(0, bool)
         self._has_master = optimizer.uses_master_weight(segment.dtype.type)
+
+    def dump(self) -> dict[str, Any]:
+        """All that is kept, as arrays."""
+        used = self.segment.starts[-1]
+        return {
+            "prepared": self._prepared,
+            "counts": self.counts,
+            "lr_mult": self.lr_mult,
+            "wd_mult": self.wd_mult,
+            "vectors": [vector[:used] for vector in self.vectors],
+        }
+
+    def load(self, tree: Mapping[str, Any]) -> None:
+        """Continue from what `dump` gave."""
+        self._prepared, self.counts = tree["prepared"], tree["counts"]
+        self.lr_mult, self.wd_mult = tree["lr_mult"], tree["wd_mult"]
+        self.vectors = []
+        for values in tree["vectors"]:
+            vector = np.zeros(self.segment.values.size, values.dtype)
+            vector[: values.size] = values
+            self.vectors.append(vector)
 
     def is_prepared(self, first: int, stop: int) -> bool:
         """Whether these blocks have states."""

@@ -49,7 +49,7 @@ class Store:
         self.directory: dict[Hashable, list[Any]] = {}
         self.duplicates = 0
         self._open: dict[np.dtype, Segment] = {}
-        self._contributions: dict[int, Contributions] = {}
+        self.contributions: dict[int, Contributions] = {}
 
     # ---------------------------------------------------------------- keys
 
@@ -88,10 +88,15 @@ class Store:
         if segment is None or segment.room < size:
             nbytes = max(SEGMENT_BYTES, size * dtype.itemsize)
             segment = Segment(next_number, self.number, dtype, memory.allocate(nbytes))
-            self.segments.append(segment)
-            self._contributions[next_number] = Contributions()
-            self._open[dtype] = segment
+            self.adopt(segment)
         return segment
+
+    def adopt(self, segment: Segment) -> None:
+        """Take a segment, whose keys become keys of the store."""
+        self.segments.append(segment)
+        self.contributions[segment.number] = Contributions()
+        self._open[segment.dtype] = segment
+        self.heads.update((segment.labels[head].key, (segment, head)) for head in segment.shapes)
 
     # ---------------------------------------------------------------- pushes
 
@@ -116,7 +121,7 @@ class Store:
         pushed[:] = number
         if self.mode == "async":
             return self._apply(segment, first, stop, [values], rank)
-        self._contributions[segment.number].add(number, Piece(rank, first, stop, low, values, blocks))
+        self.contributions[segment.number].add(number, Piece(rank, first, stop, low, values, blocks))
         return self.advance(segment, first, stop)
 
     def advance(self, segment: Segment, first: int, stop: int) -> list[CompletedRun]:
@@ -140,7 +145,7 @@ class Store:
         number = int(segment.taken[first]) + 1
         segment.taken[first:stop] = number
         completed: list[CompletedRun] = []
-        for start, end, pieces in self._contributions[segment.number].take(number, first, stop):
+        for start, end, pieces in self.contributions[segment.number].take(number, first, stop):
             low, high = segment.bounds(start, end)
             arrays = [piece.part(low, high) for piece in pieces]
             completed += self._apply(segment, start, end, arrays, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,17 @@ class Updates(ABC):
     def make_state(self, segment: Segment, head: int, part: int) -> np.ndarray:
         """As `state`, but made where there is none. Raises RequestError where the optimizer has no such state."""
         raise RequestError("This store has no optimizer, so it has no optimizer states. Call set_optimizer first.")
+
+    def description(self) -> dict[str, Any] | None:
+        """The optimizer as `Optimizer.to_config` describes it, counts included; None where there is none."""
+        return None
+
+    def dump(self) -> dict[str, Any]:
+        """Everything else that the next update depends on, as plain values and arrays."""
+        return {}
+
+    def load(self, tree: Mapping[str, Any], segments: Mapping[int, Segment]) -> None:  # noqa: B027  nothing to load
+        """Continue from what `dump` gave. segments: those of the store, by number."""
 
     def progress(self) -> dict[str, Any]:
         """The optimizer's counts of updates, as plain values."""

@@ -11,7 +11,11 @@ ROLE_NAMES: dict[int, str] = {pb.ROLE_SCHEDULER: "scheduler", pb.ROLE_SERVER: "s
 
 @dataclass
 class Member:
-    """One node. seen: when it was last heard of. barriers: how many it has entered; waiting_since: in one since."""
+    """One node.
+
+    seen: when it was last heard of. barriers: how many it has entered; released: how many it has left; waiting_since:
+    in one since. replace_by: dead; until when a new process may take its place.
+    """
 
     role: int
     rank: int
@@ -22,7 +26,9 @@ class Member:
     seen: float
     state: int = pb.NODE_STATE_ACTIVE
     barriers: int = 0
+    released: int = 0
     waiting_since: float | None = None
+    replace_by: float | None = None
 
     @property
     def name(self) -> str:
@@ -33,6 +39,11 @@ class Member:
     def is_active(self) -> bool:
         """Whether it still takes part."""
         return self.state == pb.NODE_STATE_ACTIVE
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a new process may take its place."""
+        return self.state == pb.NODE_STATE_DEAD and self.replace_by is not None
 
     def to_proto(self) -> pb.Node:
         """The node as it stands in a view."""
@@ -66,6 +77,10 @@ class Members:
         """The nodes of a role that still take part."""
         return [member for member in self.of(role) if member.is_active]
 
+    def taking_part(self, role: int) -> list[Member]:
+        """The nodes of a role that others wait for: active ones, and dead ones that a new process may replace."""
+        return [member for member in self.of(role) if member.is_active or member.is_awaited]
+
     @property
     def complete(self) -> bool:
         """Whether all expected nodes have come."""
@@ -73,11 +88,20 @@ class Members:
 
     def free_rank(self, role: int, preferred: int) -> int | None:
         """The preferred rank where it is free, else the lowest free one; None where there is none."""
-        taken = {member.rank for member in self.of(role)}
+        taken = {member.rank for member in self.of(role) if not member.is_awaited}
         free = [rank for rank in range(self.expected[role]) if rank not in taken]
         if preferred in free:
             return preferred
         return free[0] if free else None
+
+    def take_place(self, member: Member) -> Member | None:
+        """Enter a node; returns the dead one whose rank it takes."""
+        before = next((m for m in self.of(member.role) if m.rank == member.rank), None)
+        if before is not None:
+            del self.by_node[before.node]
+            member.barriers = member.released = before.released
+        self.by_node[member.node] = member
+        return before
 
     def absent(self) -> str:
         """Which expected nodes have not come, for people."""

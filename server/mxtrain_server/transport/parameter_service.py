@@ -1,9 +1,10 @@
-"""The parameter server's ZeroMQ ROUTER around `ServerState`."""
+"""The parameter server's sockets around `ServerNode`: a ZeroMQ ROUTER, and `Peers` to servers with copies."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,29 +16,37 @@ from mxtrain_kvstore.network import in_url, node_host, require_key_beyond_loopba
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.curve import Gatekeeper, secure_server
 from mxtrain_kvstore.wire import messages as m
-from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES, WireError, decode, encode
-from mxtrain_server.parameters.server_state import Answer, ServerState
+from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES, WireError, decode, decode_frame, encode, encode_frame
+from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, Reply, Synced
+from mxtrain_server.replication.server_node import ServerNode
+from mxtrain_server.transport.peers import ZERO_COPY_BYTES, Peers
 
 _log = logging.getLogger("mxtrain.server")
 
-#: Answers of at least so many bytes are sent from where they lie, without a copy.
-ZERO_COPY_BYTES = 1 << 17
 _HANDSHAKE_FAILED = (
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 )
+#: Messages that are taken before other things get their turn.
+_AT_A_TIME = 256
+
+Frames = Sequence[zmq.Frame]
 
 
 class ParameterService:
-    """Listens, decodes, lets the state answer, and sends what it says. `endpoint`: where workers reach it.
+    """Listens, decodes, lets the node answer, and sends what it says. `endpoint`: where it is reached.
 
-    dropped: messages and connections that made no sense.
+    name: this server's name in the job. dropped: messages and connections that made no sense. synced: called with
+    (shard, name of a server) when that server knows all of the shard.
     """
 
-    def __init__(self, settings: ClusterSettings) -> None:
+    def __init__(self, settings: ClusterSettings, name: str) -> None:
         self.dropped = 0
-        self.state: ServerState | None = None
-        self._peers: dict[bytes, int] = {}
-        self._identity: dict[int, bytes] = {}
+        self.node: ServerNode | None = None
+        self.synced: Callable[[int, str], None] = lambda shard, node: None
+        self._workers: dict[bytes, tuple[str, int]] = {}
+        self._servers: dict[bytes, str] = {}
+        self._identities: dict[tuple[str, int], bytes] = {}
+        self._server_identities: dict[str, bytes] = {}
         self._context = zmq.Context(io_threads=1)
         self._socket = self._context.socket(zmq.ROUTER)
         key = settings.cluster_key
@@ -45,7 +54,9 @@ class ParameterService:
         self.endpoint = self._listen(settings)
         self._monitor = self._socket.get_monitor_socket(_HANDSHAKE_FAILED)
         self._poller = zmq.Poller()
-        for socket in (self._socket, self._monitor):
+        self.peers = Peers(self._context, self._poller, m.PeerHello(m.PROTOCOL, settings.job, name), key)
+        self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        for socket in (self._socket, self._monitor, self._wake_reader):
             self._poller.register(socket, zmq.POLLIN)
         if self._gatekeeper is not None:
             self._poller.register(self._gatekeeper.socket, zmq.POLLIN)
@@ -72,79 +83,116 @@ class ParameterService:
 
     # ---------------------------------------------------------------- loop
 
-    def serve(self, state: ServerState, ended: Callable[[], bool], poll: float) -> None:
-        """Answer messages until `ended`, which is asked at least every `poll` seconds."""
-        self.state = state
-        while not ended():
+    def wake(self) -> None:
+        """Let `serve` look around at once; from any thread."""
+        try:
+            os.write(self._wake_writer, b"x")
+        except BlockingIOError:
+            return  # it has enough to wake up from
+
+    def serve(self, node: ServerNode, look_around: Callable[[], bool], poll: float) -> None:
+        """Answer messages until `look_around` returns True; it is called every `poll` seconds, and after `wake`."""
+        self.node = node
+        while not look_around():
             ready = dict(self._poller.poll(int(poll * 1000)))
             if self._gatekeeper is not None and self._gatekeeper.socket in ready:
                 self._gatekeeper.answer()
             if self._monitor in ready:
                 event = recv_monitor_message(self._monitor)
                 self._drop(f"a connection whose handshake failed (event {int(event['event'])})")
+            if self._wake_reader in ready:
+                os.read(self._wake_reader, 4096)
+            for name, message in self.peers.receive(ready):
+                self.carry_out(node.acknowledged(name, message))
             if self._socket in ready:
-                self._take_all()
+                self._take_all(node)
+                self.carry_out(node.acknowledge())
 
-    def _take_all(self) -> None:
-        """Take what has come; enough at a time that `ended` is asked now and then."""
-        for _ in range(256):
+    def _take_all(self, node: ServerNode) -> None:
+        """Take what has come; enough at a time that others get their turn now and then."""
+        for _ in range(_AT_A_TIME):
             try:
                 frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            self._take(frames)
+            try:
+                self.carry_out(self._take(node, frames))
+            except WireError as error:
+                self._drop(f"a message: {error}")
 
-    def _take(self, frames: list[zmq.Frame]) -> None:
+    def _take(self, node: ServerNode, frames: Frames) -> list[Action]:
         identity = frames[0].bytes
-        try:
-            if not 2 <= len(frames) <= 3:
-                raise WireError(f"Expected: a header and at most one payload. Received: {len(frames) - 1} frames.")
-            message = decode(frames[1].buffer)
-        except WireError as error:
-            self._drop(f"a message: {error}")
-            return
+        if not 2 <= len(frames) <= 4:
+            raise WireError(f"Expected: a header and at most two frames. Received: {len(frames) - 1} frames.")
+        if identity in self._servers:
+            return self._take_from_server(node, self._servers[identity], frames)
+        number, message = decode_frame(frames[1].buffer)
         if isinstance(message, m.Hello):
-            self._greet(identity, message)
-        elif identity in self._peers and self.state is not None:
-            payload = np.frombuffer(frames[2].buffer, np.uint8) if len(frames) == 3 else None
-            for answer in self.state.receive(self._peers[identity], message, payload):
-                self._answer(answer)
+            self._workers[identity] = (message.node, message.shard)
+            self._identities[message.node, message.shard] = identity
+            return node.greet(message)
+        if isinstance(message, m.PeerHello) and node.accepts(message):
+            self._servers[identity] = message.node
+            self._server_identities[message.node] = identity
+            return []
+        if identity not in self._workers:
+            return [Drop(f"a {type(message).__name__} of a node that has not said hello")]
+        if len(frames) > 3:
+            raise WireError("Expected: a header and at most one payload.")
+        payload = np.frombuffer(frames[2].buffer, np.uint8) if len(frames) == 3 else None
+        worker, shard = self._workers[identity]
+        return node.receive(worker, shard, number, message, payload)
+
+    def _take_from_server(self, node: ServerNode, name: str, frames: Frames) -> list[Action]:
+        message = decode_frame(frames[1].buffer)[1]
+        if isinstance(message, m.Entry) and len(frames) > 2:
+            payload = np.frombuffer(frames[3].buffer, np.uint8) if len(frames) == 4 else None
+            return node.enter(name, message, decode(frames[2].buffer), payload)
+        if isinstance(message, m.SnapshotPart) and len(frames) == 3:
+            return node.assemble(name, message, np.frombuffer(frames[2].buffer, np.uint8))
+        if isinstance(message, m.PeerHello):
+            return []
+        raise WireError(f"Expected: a change or a snapshot from server {name}. Received: {type(message).__name__}.")
+
+    # ---------------------------------------------------------------- actions
+
+    def carry_out(self, actions: Sequence[Action]) -> None:
+        """Do what the node says."""
+        for action in actions:
+            if isinstance(action, Reply):
+                self._reply(action)
+            elif isinstance(action, Forward):
+                self.peers.send(action.node, action.message, action.command, action.payload)
+            elif isinstance(action, Acknowledged):
+                identity = self._server_identities.get(action.node)
+                if identity is not None:
+                    self._send(identity, [encode(action.message)])
+            elif isinstance(action, Synced):
+                self.synced(action.shard, action.node)
+            else:
+                self._drop(action.reason)
+
+    def _reply(self, reply: Reply) -> None:
+        identity = self._identities.get((reply.node, reply.shard))
+        if identity is None:
+            return
+        header = encode_frame(reply.taken, reply.message)
+        if reply.payload is None:
+            self._send(identity, [header])
         else:
-            self._drop(f"a {type(message).__name__} of a node that has not said hello")
+            payload = reply.payload.view(np.uint8)  # the buffer protocol does not know every element type
+            self._send(identity, [header, payload.data], reply.lasting and payload.nbytes >= ZERO_COPY_BYTES)
 
-    def _greet(self, identity: bytes, hello: m.Hello) -> None:
-        if self.state is None:
-            return
-        refusal = self.state.greet(hello)
-        if refusal is not None:
-            self._drop(f"a hello: {refusal}")
-            self._send(identity, m.Refused(0, refusal), None, False)
-            return
-        self._peers[identity] = hello.rank
-        self._identity[hello.rank] = identity
-        self._send(identity, m.Welcome(self.state.rank), None, False)
-
-    def _answer(self, answer: Answer) -> None:
-        identity = self._identity.get(answer.rank)
-        if identity is not None:
-            self._send(identity, answer.message, answer.payload, answer.lasting)
-
-    def _send(self, identity: bytes, message: Any, payload: np.ndarray | None, lasting: bool) -> None:
+    def _send(self, identity: bytes, frames: list[Any], lasting: bool = False) -> None:
         try:
             self._socket.send(identity, zmq.SNDMORE)
-            if payload is None:
-                self._socket.send(encode(message))
-                return
-            self._socket.send(encode(message), zmq.SNDMORE)
-            payload = payload.view(np.uint8)  # the buffer protocol does not know every element type
-            if lasting and payload.nbytes >= ZERO_COPY_BYTES:
-                self._socket.send(payload.data, copy=False)
-            else:
-                self._socket.send(payload.data)
+            for frame in frames[:-1]:
+                self._socket.send(frame, zmq.SNDMORE)
+            self._socket.send(frames[-1], copy=not lasting)
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            self._drop("an answer for a worker that is gone")
+            self._drop("an answer for a node that is gone")
 
     def _drop(self, what: str) -> None:
         self.dropped += 1
@@ -157,3 +205,5 @@ class ParameterService:
         if self._gatekeeper is not None:
             self._gatekeeper.close()
         self._context.destroy(linger=1000)
+        for descriptor in (self._wake_reader, self._wake_writer):
+            os.close(descriptor)

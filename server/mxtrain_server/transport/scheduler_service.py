@@ -16,7 +16,8 @@ from mxtrain_kvstore.network import require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.tls import server_credentials
 from mxtrain_protos import scheduler_pb2 as pb
-from mxtrain_server.scheduler.scheduler_state import Action, Close, Log, SchedulerState, Send, Stop
+from mxtrain_server.scheduler.actions import Action, Close, Log, Send, Stop
+from mxtrain_server.scheduler.scheduler_state import SchedulerState
 
 _log = logging.getLogger("mxtrain.scheduler")
 
@@ -103,6 +104,8 @@ class SchedulerService:
             return self.state.enter_barrier(node, message.enter_barrier.number, now)
         if kind == "finish":
             return self.state.finish(node, now)
+        if kind == "synced":
+            return self.state.synced(node, message.synced.shard, message.synced.node, now)
         return self.state.fail(node, message.fail.reason, now)
 
     async def status(self, request: pb.StatusRequest | None, context: grpc.aio.ServicerContext) -> pb.StatusReply:

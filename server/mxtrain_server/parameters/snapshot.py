@@ -1,0 +1,104 @@
+"""All that a `ServerState` knows as plain values and arrays, and a state made from them: how a copy catches up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mxtrain.dtypes import as_dtype
+from mxtrain_kvstore.wire import messages as m
+from mxtrain_server.parameters.contributions import Contributions, Piece
+from mxtrain_server.parameters.memory import Memory
+from mxtrain_server.parameters.parked import Parked
+from mxtrain_server.parameters.segment import Label, Segment
+from mxtrain_server.parameters.server_state import ServerState, make_updates
+from mxtrain_server.parameters.store import Store
+
+
+def dump(state: ServerState) -> dict[str, Any]:
+    """What a state knows. Pulls and questions that wait are left out: workers ask again."""
+    return {
+        "workers": sorted(state.workers.items()) if state.workers is not None else None,
+        "departed": sorted(state.departed),
+        "segments": [None if segment is None else _dump_segment(segment) for segment in state.segments],
+        "stores": [_dump_store(store) for store in state.stores.values()],
+        "mirrors": [[rank, number, file] for (rank, number), file in state.mirror_files.items()],
+    }
+
+
+def load(state: ServerState, tree: Mapping[str, Any]) -> None:
+    """Let a new state know what `dump` gave."""
+    state.workers = None if tree["workers"] is None else dict(tree["workers"])
+    state.departed = set(tree["departed"])
+    state.segments = [None if part is None else _load_segment(part, state.memory) for part in tree["segments"]]
+    state.parked = [Parked() for _ in state.segments]
+    for part in tree["stores"]:
+        store = _load_store(part, [segment for segment in state.segments if segment is not None])
+        state.stores[store.number] = store
+    for rank, number, file in tree["mirrors"]:
+        state.open_mirror(rank, m.Mirror(0, number, file))
+
+
+def _dump_segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "number": segment.number,
+        "store": segment.store,
+        "dtype": segment.dtype.name,
+        "nbytes": segment.memory.nbytes,
+        "labels": [list(label) for label in segment.labels],
+        "shapes": [[head, list(shape)] for head, shape in segment.shapes.items()],
+        "starts": segment.starts,
+        "completed": segment.completed,
+        "taken": segment.taken,
+        "pushed": sorted(segment.pushed.items()),
+        "values": segment.values[: segment.starts[-1]],
+    }
+
+
+def _load_segment(tree: Mapping[str, Any], memory: Memory) -> Segment:
+    dtype = as_dtype(tree["dtype"])
+    segment = Segment(tree["number"], tree["store"], dtype, memory.allocate(tree["nbytes"]))
+    segment.labels = [Label(*label) for label in tree["labels"]]
+    segment.shapes = {head: tuple(shape) for head, shape in tree["shapes"]}
+    segment.starts = list(tree["starts"])
+    segment.completed, segment.taken = tree["completed"], tree["taken"]
+    segment.pushed = dict(tree["pushed"])
+    segment.values[: segment.starts[-1]] = tree["values"]
+    return segment
+
+
+def _dump_store(store: Store) -> dict[str, Any]:
+    return {
+        "number": store.number,
+        "mode": store.mode,
+        "members": sorted(store.members),
+        "directory": list(store.directory.values()),
+        "optimizer": store.updates.description(),
+        "updates": store.updates.dump(),
+        "pieces": [
+            [number, [[round_number, _dump_piece(piece)] for round_number, piece in contributions.pieces()]]
+            for number, contributions in store.contributions.items()
+        ],
+    }
+
+
+def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
+    store = Store(tree["number"], tree["mode"], set(tree["members"]))
+    for segment in segments:
+        if segment.store == store.number:
+            store.adopt(segment)
+    store.directory = {entry[0]: entry for entry in tree["directory"]}
+    if tree["optimizer"] is not None:
+        store.updates = make_updates(tree["optimizer"])
+    store.updates.load(tree["updates"], {segment.number: segment for segment in store.segments})
+    for number, pieces in tree["pieces"]:
+        contributions: Contributions = store.contributions[number]
+        for round_number, piece in pieces:
+            contributions.add(round_number, Piece(*piece))
+    return store
+
+
+def _dump_piece(piece: Piece) -> list[Any]:
+    return [piece.rank, piece.first, piece.stop, piece.base, np.array(piece.values), piece.left]

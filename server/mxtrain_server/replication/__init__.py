@@ -1,0 +1,1 @@
+"""Shards on several servers: one primary answers, backups know what it knows."""

@@ -1,0 +1,248 @@
+"""`Replica`: one shard on this server, as its primary or as a copy; an event goes in, actions come out.
+
+The primary numbers every change of the shard, hands it to its followers, carries it out itself, and holds back what it
+has to say to workers until the followers have carried it out, too. Changes have the same effect everywhere because a
+`ServerState` depends on nothing but the order of its changes. So a follower that becomes the primary knows everything
+that any worker has been told.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mxtrain_kvstore.wire import messages as m
+from mxtrain_server.parameters import snapshot
+from mxtrain_server.parameters.server_state import Answer, ServerState
+from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, Reply, Synced
+from mxtrain_server.replication.plain_bytes import from_bytes, to_bytes
+from mxtrain_server.replication.session import Session
+from mxtrain_server.replication.snapshot_parts import Assembly, snapshot_parts
+
+
+@dataclass
+class Follower:
+    """Another server with a copy. acked: its last change. mapped: it reads workers' mirrors. synced: it counts."""
+
+    acked: int
+    mapped: bool
+    synced: bool
+
+
+class Held(NamedTuple):
+    """An answer that followers must know the cause of first."""
+
+    change: int
+    node: str
+    taken: int
+    answer: Answer
+
+
+class Replica:
+    """One shard. state: without knowledge at first. role: "primary" or "copy"; index: number of its last change."""
+
+    def __init__(self, shard: int, state: ServerState) -> None:
+        self.shard = shard
+        self.state = state
+        self.role = "copy"
+        self.index = 0
+        self.epoch = 0
+        self.sessions: dict[str, Session] = {}
+        self.followers: dict[str, Follower] = {}
+        self.workers: dict[int, str] = {}
+        self._assembly: Assembly | None = None
+        self._held: deque[Held] = deque()
+        self._actions: list[Action] = []
+
+    # ---------------------------------------------------------------- roles
+
+    def lead(self, epoch: int, copies: Mapping[str, bool]) -> list[Action]:
+        """Be the primary. copies: servers that hold or shall hold a copy; True: it knows the shard from its start."""
+        self.role, self.epoch, self._assembly = "primary", epoch, None
+        for node in [node for node in self.followers if node not in copies]:
+            del self.followers[node]
+        for node, complete in copies.items():
+            if node not in self.followers:
+                self._add_follower(node, complete)
+            elif self.followers[node].synced and not complete:
+                self._actions.append(Synced(self.shard, node))  # the scheduler may not have heard it
+        self._release()
+        return self._take()
+
+    def follow(self, epoch: int) -> None:
+        """Be a copy."""
+        self.role, self.epoch = "copy", epoch
+        self.followers.clear()
+        self._held.clear()
+
+    def set_members(self, workers: Mapping[int, str], lost: Iterable[int]) -> list[Action]:
+        """As the primary: other processes are the workers now, and the job goes on without the ranks in `lost`."""
+        gone = sorted(rank for rank in lost if rank not in self.state.departed)
+        if dict(workers) != self.workers or gone:
+            self._change("", 0, 0, m.Membership([[rank, node] for rank, node in sorted(workers.items())], gone), None)
+        return self._take()
+
+    def _add_follower(self, node: str, complete: bool) -> None:
+        """Let a server know what there is, and from then on every change."""
+        known = complete and self.index == 0
+        self.followers[node] = Follower(self.index if known else -1, mapped=True, synced=known)
+        if not known:
+            for header, payload in snapshot_parts(self.shard, self.epoch, self.index, to_bytes(self._dump())):
+                self._actions.append(Forward(node, header, None, payload))
+
+    # ---------------------------------------------------------------- workers
+
+    def greet(self, hello: m.Hello) -> list[Action]:
+        """A worker of the view has connected."""
+        session = self.sessions.setdefault(hello.node, Session(hello.rank))
+        session.told = False
+        welcome = m.Welcome(self.shard, session.applied, self.state.maps(hello.rank))
+        self._hold(hello.node, Answer(hello.rank, welcome))
+        return self._take()
+
+    def receive(self, node: str, number: int, message: Any, payload: np.ndarray | None) -> list[Action]:
+        """A worker's message. number: see `mxtrain_kvstore.wire.messages`."""
+        session = self.sessions.get(node)
+        if session is None:
+            return [Drop(f"a {type(message).__name__} of a worker that has not been welcomed")]
+        if type(message) in m.COMMANDS and number <= session.applied:
+            self._answer_again(node, session, message)
+        elif not session.is_next(number, message):
+            self._tell_behind(node, session)
+        elif type(message) in m.COMMANDS:
+            session.told = False
+            self._change(node, session.rank, number, message, payload)
+        else:
+            self._hold_all(self.state.receive(session.rank, message, payload))
+        return self._take()
+
+    def _answer_again(self, node: str, session: Session, message: Any) -> None:
+        """A command that has been carried out has no effect any more."""
+        self.state.duplicates += 1
+        answer = session.answers.get(getattr(message, "request", 0))
+        if answer is not None:
+            self._hold(node, Answer(session.rank, answer))
+
+    def _tell_behind(self, node: str, session: Session) -> None:
+        if not session.told:
+            session.told = True
+            self._hold(node, Answer(session.rank, m.Behind(session.applied)))
+
+    # ---------------------------------------------------------------- changes
+
+    def _change(self, node: str, rank: int, number: int, message: Any, payload: np.ndarray | None) -> None:
+        """As the primary: number a change, pass it on, and carry it out."""
+        self.index += 1
+        if self.followers:
+            entry = m.Entry(self.shard, self.epoch, self.index, node, rank, number)
+            for name, follower in self.followers.items():
+                self._actions.append(Forward(name, entry, *self._self_contained(follower, rank, message, payload)))
+        self._hold_all(self._apply(node, rank, number, message, payload))
+
+    def _self_contained(
+        self, follower: Follower, rank: int, message: Any, payload: np.ndarray | None
+    ) -> tuple[Any, np.ndarray | None]:
+        """A command for a follower that may not see the worker's memory."""
+        if type(message) is m.Push and message.mapped and not follower.mapped and self.state.has_mirrors(rank, message):
+            return m.Push(message.runs, False), self.state.mirrored(rank, message.runs)
+        return message, payload
+
+    def _apply(self, node: str, rank: int, number: int, message: Any, payload: np.ndarray | None) -> list[Answer]:
+        if type(message) is m.Membership:
+            self.workers = dict(message.workers)
+            names = set(self.workers.values())
+            self.sessions = {name: session for name, session in self.sessions.items() if name in names}
+            return self.state.change_members(message)
+        session = self.sessions.setdefault(node, Session(rank))
+        session.applied = number
+        answers = self.state.receive(rank, message, payload)
+        for answer in answers:
+            if answer.rank == rank:
+                session.keep(message, answer.message)
+        return answers
+
+    # ---------------------------------------------------------------- followers
+
+    def acknowledged(self, node: str, message: m.Acknowledge) -> list[Action]:
+        """As the primary: a follower has carried out changes."""
+        follower = self.followers.get(node)
+        if follower is None or self.role != "primary":
+            return []
+        follower.acked, follower.mapped = max(follower.acked, message.change), message.mapped
+        if not follower.synced:
+            follower.synced = True
+            self._actions.append(Synced(self.shard, node))
+        self._release()
+        return self._take()
+
+    def enter(self, entry: m.Entry, message: Any, payload: np.ndarray | None) -> list[Action]:
+        """As a copy: carry out a change. The caller acknowledges, when it has carried out all that has come."""
+        if self.role != "copy" or entry.change != self.index + 1:
+            return [Drop(f"change {entry.change} of shard {self.shard}, which is at {self.index} ({self.role})")]
+        self.index = entry.change
+        self._apply(entry.node, entry.rank, entry.number, message, payload)
+        return []
+
+    def acknowledge(self, node: str) -> Acknowledged:
+        """What the primary at `node` hears of this copy."""
+        return Acknowledged(node, m.Acknowledge(self.shard, self.epoch, self.index, self.state.maps_all))
+
+    def assemble(self, part: m.SnapshotPart, payload: np.ndarray) -> bool:
+        """As a copy: take a part of a snapshot; whether it was the last one, and the snapshot is in force."""
+        if self.role != "copy":
+            return False
+        if part.offset == 0:
+            self._assembly = Assembly(part.change, part.total)
+        if self._assembly is None or not self._assembly.add(part, payload):
+            return False
+        self._load(from_bytes(self._assembly.data))
+        self.index, self._assembly = part.change, None
+        return True
+
+    def _dump(self) -> dict[str, Any]:
+        return {
+            "workers": sorted(self.workers.items()),
+            "sessions": [[node, session.dump()] for node, session in self.sessions.items()],
+            "state": snapshot.dump(self.state),
+        }
+
+    def _load(self, tree: Mapping[str, Any]) -> None:
+        self.workers = dict(tree["workers"])
+        self.sessions = {node: Session.load(part) for node, part in tree["sessions"]}
+        self.state = self.state.fresh()
+        snapshot.load(self.state, tree["state"])
+
+    # ---------------------------------------------------------------- answers
+
+    def _hold_all(self, answers: Iterable[Answer]) -> None:
+        for answer in answers:
+            node = self.workers.get(answer.rank)
+            if node is not None:
+                self._hold(node, answer)
+
+    def _hold(self, node: str, answer: Answer) -> None:
+        """Answer at once, or when the followers know all that the answer may depend on."""
+        session = self.sessions.get(node)
+        taken = 0 if session is None else session.applied
+        if self._everybody_knows(self.index):
+            self._actions.append(Reply(node, self.shard, taken, *answer[1:]))
+            return
+        if answer.payload is not None and not answer.lasting:
+            answer = answer._replace(payload=np.array(answer.payload))
+        self._held.append(Held(self.index, node, taken, answer))
+
+    def _everybody_knows(self, index: int) -> bool:
+        return all(follower.acked >= index for follower in self.followers.values() if follower.synced)
+
+    def _release(self) -> None:
+        while self._held and self._everybody_knows(self._held[0].change):
+            held = self._held.popleft()
+            self._actions.append(Reply(held.node, self.shard, held.taken, *held.answer[1:]))
+
+    def _take(self) -> list[Action]:
+        actions, self._actions = self._actions, []
+        return actions
