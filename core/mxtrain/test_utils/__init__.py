@@ -1,11 +1,21 @@
 """`mx.test_utils`: what tests of networks and operators need. Every check raises AssertionError when it fails."""
 
+import errno
+import json
+import logging
+import numbers
 import os
+import platform
+import struct
 import sys
+import time
+import traceback
 
 import numpy as np
+import numpy.testing as npt
+from numpy import random as rnd
 
-# tests that say `from mxnet.test_utils import *` take mx, np, os and sys from here as well
+# tests that say `from mxnet.test_utils import *` take mx, np, rnd, os and other modules from here as well
 import mxtrain as mx
 from mxtrain.context import Context, current_context
 from mxtrain.ndarray import array
