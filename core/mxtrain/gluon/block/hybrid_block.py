@@ -3,7 +3,7 @@
 import copy
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mxtrain import ndarray as nd
@@ -18,6 +18,7 @@ from mxtrain.gluon.errors import DeferredInitializationError
 from mxtrain.gluon.parameter import ParameterDict
 from mxtrain.ndarray import NDArray
 from mxtrain.symbol import Symbol
+from mxtrain.symbol.graph import topological
 
 
 class HybridBlock(Block):
@@ -342,8 +343,11 @@ class HybridBlock(Block):
             "hybridized": self._active,
         }
 
-    def _restore_graph(self, described: dict[str, Any]) -> None:
-        """Take a graph over that `Block.save` wrote. Raises ArgumentTypeError for a description of another kind."""
+    def _restore_graph(self, described: dict[str, Any], prefixes: Mapping[str, str]) -> None:
+        """Take a graph over that `Block.save` wrote. Raises ArgumentTypeError for a description of another kind.
+
+        prefixes: of the network's blocks when they were saved, to what they are now: parameters are named by them.
+        """
         if "symbol" not in described:
             return
         inputs = described.get("inputs")
@@ -351,7 +355,18 @@ class HybridBlock(Block):
             raise ArgumentTypeError(
                 f"{self.name}: expected a graph as JSON texts. Received: {json.dumps(described)[:200]}."
             )
-        self._cached_graph = [sym.load_json(text) for text in inputs], sym.load_json(described["symbol"])
+        variables, out = [sym.load_json(text) for text in inputs], sym.load_json(described["symbol"])
+        taken = {variable.name for variable in variables}
+        for node in topological(out.heads):
+            if node.is_variable and node.name not in taken:
+                node.name = _with_prefix(node.name, prefixes)
+        self._cached_graph = variables, out
         self._in_format = described["in_format"]
         self._out_format = described["out_format"]
         self._active = bool(described.get("hybridized"))
+
+
+def _with_prefix(name: str, prefixes: Mapping[str, str]) -> str:
+    """A name with the longest prefix that it has replaced."""
+    known = max((prefix for prefix in prefixes if name.startswith(prefix)), key=len, default=None)
+    return name if known is None else prefixes[known] + name[len(known) :]
