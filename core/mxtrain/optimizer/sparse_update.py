@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from mxtrain.base import ArgumentTypeError
 from mxtrain.ndarray import NDArray
 from mxtrain.ndarray.sparse_array import value_of
 from mxtrain.ops.kernels.optimizer_updates.rows import table_of, update_all_rows, update_stored_rows
 from mxtrain.ops.kernels.sparse.conversion import to_dense
-from mxtrain.ops.sparse.containers import CSR, RowSparse
+from mxtrain.ops.kernels.sparse.writing import overwrite
+from mxtrain.ops.sparse.containers import Csr, RowSparse
 
 
 def is_sparse(*arrays: NDArray) -> bool:
@@ -25,15 +25,23 @@ def update_sparse(
 ) -> None:
     """One update of a KernelOptimizer, on the device of the weight; hyper: what its `step` is told beside the arrays.
 
-    low: receives the new weight in its own dtype. Raises ArgumentTypeError for a weight in csr.
+    low: receives the new weight in its own dtype. What is csr is updated as a dense copy.
     """
-    arrays = [weight, *_listed(state), *([] if low is None else [low])]
-    if any(array.stype == CSR for array in arrays):
-        raise ArgumentTypeError("Expected: a dense or row_sparse weight. Received: a csr one.")
     xp = weight.context.xp
-    tables = [table_of(xp, value_of(array)) for array in arrays]
+    values = [value_of(array) for array in (weight, *_listed(state), *([] if low is None else [low]))]
+    tables = [to_dense(xp, value) if isinstance(value, Csr) else table_of(xp, value) for value in values]
+    _update_tables(optimizer, weight, value_of(grad), list(tables), low, hyper)
+    for value, table in zip(values, tables, strict=True):
+        if isinstance(value, Csr):
+            overwrite(xp, value, table)
+
+
+def _update_tables(
+    optimizer: Any, weight: NDArray, gradient: Any, tables: list[Any], low: NDArray | None, hyper: dict[str, Any]
+) -> None:
+    """An update of arrays with all rows: the weight, its states, and the low-precision weight where there is one."""
+    xp = weight.context.xp
     low_table = tables.pop() if low is not None else None
-    gradient = value_of(grad)
     is_row_sparse = isinstance(gradient, RowSparse)
     if is_row_sparse and optimizer.updates_stored_rows(weight, wd=hyper["wd"], is_master=low is not None):
         update = update_stored_rows

@@ -26,12 +26,12 @@ def compare_optimizer(
     """Raise AssertionError unless two optimizers make the same of random weights and gradients.
 
     shape: of the weight; with ntensors > 1 a list of that many shapes, updated in one call. w_stype, g_stype: storage
-    of weights (sparse ones store everything) and gradients.
+    of weights (sparse ones store everything) and gradients; opt1 gets dense copies of them.
     """
     shapes = [shape] if ntensors == 1 else list(shape)
     weights = [_random(one, w_stype, 1.0, dtype) for one in shapes]
     grads = [_random(one, g_stype, None, dtype) for one in shapes]
-    one, one_states = _step(opt1, weights, grads)
+    one, one_states = _step(opt1, [w.tostype("default") for w in weights], [g.tostype("default") for g in grads])
     other, other_states = _step(opt2, weights, grads)
     if compare_states:
         compare_ndarray_tuple(one_states, other_states, rtol, atol)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mxtrain as mx
-from mxtrain.base import ArgumentError, ArgumentTypeError
+from mxtrain.base import ArgumentError
 
 _ORACLE = json.loads(pathlib.Path(__file__).with_name("sparse_oracle.json").read_text())
 _FLOAT32 = {"rtol": 2e-6, "atol": 2e-7}
@@ -120,14 +120,17 @@ def test_adagrad_refuses_weight_decay_with_row_sparse_gradients():
     np.testing.assert_array_equal(weight.asnumpy(), np.ones((3, 2)))
 
 
-def test_csr_weights_are_refused_and_csr_gradients_made_dense():
-    updater = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=1.0))
+@pytest.mark.parametrize("weight_stype", ["default", "csr"])
+@pytest.mark.parametrize("grad_stype", ["default", "row_sparse", "csr"])
+def test_csr_weights_and_gradients_are_updated_as_dense_ones(weight_stype, grad_stype):
     gradient = mx.nd.array([[1.0, 0.0], [0.0, 2.0]])
-    with pytest.raises(ArgumentTypeError, match="csr"):
-        updater(0, gradient, gradient.tostype("csr"))
-    weight = mx.nd.zeros((2, 2))
-    updater(1, gradient.tostype("csr"), weight)
-    np.testing.assert_array_equal(weight.asnumpy(), -gradient.asnumpy())
+    weight = mx.nd.ones((2, 2)).tostype(weight_stype)
+    optimizer = mx.optimizer.create("sgd", learning_rate=0.5, momentum=0.9, lazy_update=False)
+    updater = mx.optimizer.get_updater(optimizer)
+    for _ in range(2):
+        updater(1, gradient.tostype(grad_stype), weight)
+    assert weight.stype == weight_stype
+    np.testing.assert_allclose(weight.asnumpy(), 1 - 0.5 * 2.9 * gradient.asnumpy(), rtol=1e-6)
 
 
 def test_saved_states_keep_their_storage():
