@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError, MXNetError, NotSupportedForSparseNDArray
+from mxtrain.base import ArgumentError, IndexRangeError, MXNetError, NotSupportedForSparseNDArray
 from mxtrain.context import Context
 from mxtrain.ndarray import recording
 from mxtrain.ndarray.array_type import NDArray
@@ -23,6 +23,8 @@ def get_rows(self: CSRNDArray, key: Any) -> NDArray:
     """
     if isinstance(key, (int, np.integer)):
         begin = int(key)
+        if not -self.shape[0] <= begin < self.shape[0]:
+            raise IndexRangeError(f"Expected: a row in [{-self.shape[0]}, {self.shape[0]}). Received: {begin}.")
         return functions.slice(self, begin=(begin,), end=(begin + 1 or None,))
     if isinstance(key, slice) and key.step in (None, 1):
         if key.start is None and key.stop is None:

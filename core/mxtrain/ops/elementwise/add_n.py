@@ -2,7 +2,9 @@
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
+from mxtrain.ops.kernels.sparse.sums import sum_of_row_sparse
 from mxtrain.ops.operator import Case, operator
+from mxtrain.ops.storage import form
 
 
 @operator("add_n", "ElementWiseSum", cases=[Case(data=[(2, 3), (2, 3), (2, 3)]), Case(data=[(2,)])])
@@ -10,6 +12,7 @@ class AddN:
     """The element-wise sum, from the first to the last array. args: one shape and dtype. Output: the same."""
 
     infer_shape = shapes.same
+    storage = [form("row_sparse... -> row_sparse", sum_of_row_sparse)]
     elementwise = True
 
     def forward(xp, *args, out=None):

@@ -4,11 +4,20 @@ from typing import Literal
 
 import numpy as np
 
+from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels import gathering
 from mxtrain.ops.kernels.positions import as_positions, zeroed
 from mxtrain.ops.kernels.scatter import add_at
+from mxtrain.ops.kernels.sparse.selection import take_rows
 from mxtrain.ops.operator import Case, operator
+from mxtrain.ops.storage import form
+
+
+def _rows_of_matrix(xp, a, indices, *, axis, mode):
+    if indices.ndim != 1:
+        raise ArgumentError(f"Expected: indices of one axis for rows of a csr matrix. Received: {indices.shape}.")
+    return take_rows(xp, a, as_positions(xp, indices, a.shape[0], mode))
 
 
 @operator(
@@ -34,6 +43,7 @@ class Take:
         return ins, [shapes.unify((*ins[0][:axis], *ins[1], *ins[0][axis + 1 :]), outs[0])]
 
     infer_type = types.like_input(0)
+    storage = [form("csr, default -> csr", _rows_of_matrix, when=lambda p: p.axis == 0 and p.mode != "raise")]
 
     def forward(xp, a, indices, *, axis: int = 0, mode: Literal["clip", "wrap", "raise"] = "clip", out=None):
         axis = shapes.normalize_axis(axis, a.ndim)

@@ -5,8 +5,10 @@ from typing import Any
 
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels.sparse.selection import stack_rows
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Params, Shape
+from mxtrain.ops.storage import form
 
 
 def _require_arrays(name: str, data: Any) -> None:
@@ -47,6 +49,10 @@ def _sum_sizes(sizes: list[int]) -> int:
     return -1 if -1 in sizes else sum(sizes)
 
 
+def _stack_matrices(xp, *data, dim):
+    return stack_rows(xp, *data)
+
+
 @operator(
     "Concat",
     "concat",
@@ -59,6 +65,7 @@ class Concat:
     """
 
     infer_shape = _infer_concat
+    storage = [form("csr... -> csr", _stack_matrices, when=lambda p: p.dim == 0)]
 
     def forward(xp, *data, dim: int = 1, out=None):
         _require_arrays("join", data)

@@ -6,6 +6,7 @@ from typing import Any
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
 from mxtrain.ops.operator import Case, operator
+from mxtrain.ops.sparse.dot_forms import dot_forms, gradient_by_rhs_forms
 
 
 def multiply_matrices(xp: Any, a: Any, b: Any, out: Any = None) -> Any:
@@ -62,9 +63,11 @@ class Dot:
     """The sum of products over the last axis of lhs and the first of rhs.
 
     lhs, rhs: at least one axis, one dtype. transpose_a: sum over the first axis of lhs; transpose_b: over the last of
-    rhs. forward_stype: accepted; every result is dense. Output: the other axes of lhs, then of rhs; (1,) for two
-    vectors. Source: MXNet 1.9.1.
+    rhs. forward_stype: the storage of the result where lhs or rhs is sparse. Output: the other axes of lhs, then of
+    rhs; (1,) for two vectors. Source: MXNet 1.9.1.
     """
+
+    storage = dot_forms()
 
     def infer_shape(ins, outs, p):
         if ins[0] is None or ins[1] is None:
@@ -134,6 +137,7 @@ class DotGradientRhs:
     """The gradient of `dot` by rhs. gy: the shape of the product. Output: the shape of rhs, whose values are unused."""
 
     infer_shape = _infer_dot_gradient(2)
+    storage = gradient_by_rhs_forms()
 
     def forward(xp, gy, lhs, rhs, *, transpose_a: bool = False, transpose_b: bool = False, out=None):
         a = _left_matrix(lhs, transpose_a)

@@ -6,10 +6,16 @@ from mxtrain.base import ArgumentError
 from mxtrain.ops.kernels import blocks
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import DType, Shape
+from mxtrain.ops.storage import form
 from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes, reduced_shape
 
 # longer products of vectors are cut by BLAS, as many times as it has threads: the result would depend on their number
 _LONGEST_PRODUCT = 4096
+
+
+def _norm_of_stored(xp, data, **params):
+    """Of all elements: those that are not stored add nothing."""
+    return Norm.forward(xp, data.values, **params)
 
 
 @operator(
@@ -25,6 +31,10 @@ class Norm:
     """
 
     infer_shape = infer_reduction
+    storage = [
+        form(f"{stype} -> default", _norm_of_stored, when=lambda p: p.axis is None and not p.keepdims)
+        for stype in ("csr", "row_sparse")
+    ]
 
     def infer_type(ins, outs, p):
         return ins, [ins[0] if p.out_dtype is None else p.out_dtype]

@@ -11,8 +11,11 @@ from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels import blocks
 from mxtrain.ops.kernels.precision import deliver
+from mxtrain.ops.kernels.sparse.sums import sum_of_csr
 from mxtrain.ops.operator import Case, declare_operator, operator
 from mxtrain.ops.parameters import Shape
+from mxtrain.ops.sparse.containers import Csr
+from mxtrain.ops.storage import form
 
 # NumPy's own functions spend more time on their arguments than on a small array
 _NUMPY_REDUCTIONS = {
@@ -138,6 +141,22 @@ def _select_extremum(F: Any, gy: Any, y: Any, data: Any, p: dict[str, Any]) -> A
     return _spread(F, gy, data, p) * (data == _spread(F, y, data, p))
 
 
+def _sum_of_matrix(xp: Any, data: Csr, *, axis: Any, keepdims: bool, exclude: bool) -> Any:
+    axes = reduced_axes(axis, exclude, 2)
+    return sum_of_csr(xp, data, axes).reshape(reduced_shape(data.shape, axes, keepdims))
+
+
+def _mean_of_matrix(xp: Any, data: Csr, *, axis: Any, keepdims: bool, exclude: bool) -> Any:
+    total = _sum_of_matrix(xp, data, axis=axis, keepdims=keepdims, exclude=exclude)
+    count = math.prod(data.shape[axis] for axis in reduced_axes(axis, exclude, 2))
+    if data.dtype.kind in "iub":
+        return deliver(xp.trunc(total / count), total, data.dtype)
+    return xp.divide(total, data.dtype.type(count), out=total)
+
+
+_STORAGE = {"sum": (form("csr -> default", _sum_of_matrix),), "mean": (form("csr -> default", _mean_of_matrix),)}
+
+
 def _declare(
     *names: str, meaning: str, compute: Callable[..., Any], gradient: Callable[..., Any], low: float = -1.0
 ) -> None:
@@ -162,6 +181,7 @@ def _declare(
         forward=forward,
         gradient=differentiate,
         infer_shape=infer_reduction,
+        storage=_STORAGE.get(names[0], ()),
     )
 
 
