@@ -136,7 +136,9 @@ def _input_gradients(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArra
     if op.gradient is NOT_DIFFERENTIABLE:
         raise MXNetError(f"Operator {op.name!r}: expected a differentiable operator in backward. It has no gradient.")
     if op.composition is not None and mode.recording:
-        return _gradients_of_composition(call, arrived)
+        composed = _gradients_of_composition(call, arrived)
+        if composed is not None:
+            return composed
     gy: Any
     y: Any
     if op.single_output:
@@ -150,28 +152,29 @@ def _input_gradients(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArra
     return grads if len(grads) == len(inputs) else _of_inputs_in_use(call, grads)
 
 
-def _gradients_of_composition(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArray | None]:
-    """The gradients by the inputs, through the operators that the call's operator is composed of."""
+def _gradients_of_composition(call: Call, arrived: dict[int, NDArray]) -> Sequence[NDArray | None] | None:
+    """The gradients by the inputs, through the operators that the call's operator is composed of; None if of none."""
     op = call.op
     inputs, _ = call.require_values()
     keywords = _runtime(call, op.composition_runtime)
 
-    def compose(*arrays: NDArray) -> list[NDArray]:
-        outputs = op.composition(functions, *op.arrange(arrays, call.params), **keywords)
-        return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+    def compose(*arrays: NDArray) -> Sequence[NDArray] | None:
+        outputs: Any = op.composition(functions, *op.arrange(arrays, call.params), **keywords)
+        return outputs if outputs is None or isinstance(outputs, (tuple, list)) else [outputs]
 
     return gradients_through(compose, inputs, arrived, call.is_train)
 
 
 def gradients_through(
-    compute: Callable[..., Sequence[NDArray]],
+    compute: Callable[..., Sequence[NDArray] | None],
     inputs: Sequence[NDArray],
     head_grads: Mapping[int, NDArray],
     is_train: bool,
-) -> list[NDArray | None]:
+) -> list[NDArray | None] | None:
     """The gradients of compute(*inputs), run again, by each input (None: zeros); recorded where this thread records.
 
-    head_grads: by output. is_train: the mode to run in. Nothing before the inputs is differentiated.
+    head_grads: by output. is_train: the mode to run in. Nothing before the inputs is differentiated. None where
+    `compute` gives None.
     """
     create_graph, training = mode.recording, mode.training
     mode.recording, mode.training = True, is_train
@@ -180,6 +183,8 @@ def gradients_through(
         outputs = compute(*aliases)
     finally:
         mode.recording, mode.training = create_graph, training
+    if outputs is None:
+        return None
     entries = [alias._entry for alias in aliases]
     heads = {index: outputs[index] for index in head_grads if outputs[index]._entry is not None}
     found = differentiate(

@@ -9,7 +9,7 @@ from mxtrain.autograd.graph import Call, Output, Variable
 from mxtrain.base import ArgumentError
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.creation import zeros
-from mxtrain.ndarray.recording import install_tape
+from mxtrain.ndarray.recording import install_tape, mode
 
 GRAD_REQS = ("write", "add", "null")
 _order = itertools.count()
@@ -74,6 +74,25 @@ class AutogradTape:
         for variable, grad in found.of_variables.items():
             variable.receive(grad)
 
+    def gradients(
+        self,
+        heads: Sequence[NDArray],
+        head_grads: Sequence[NDArray | None],
+        variables: Sequence[NDArray],
+        *,
+        create_graph: bool = False,
+    ) -> list[NDArray | None]:
+        """The gradient of the heads by each variable, None for zeros; their gradient arrays stay as they are."""
+        linked = [(head, grad) for head, grad in zip(heads, head_grads, strict=True) if head._entry is not None]
+        found = differentiate(
+            [head for head, _ in linked],
+            [grad for _, grad in linked],
+            retain_graph=False,
+            create_graph=create_graph,
+            train_mode=mode.training,
+        )
+        return [found.at(variable._entry) for variable in variables]
+
     def gradients_through(
         self,
         compute: Callable[..., Sequence[NDArray]],
@@ -83,7 +102,7 @@ class AutogradTape:
         is_train: bool,
     ) -> list[NDArray | None]:
         """The gradients of compute(*inputs), run again, by each input; see `backward.gradients_through`."""
-        return gradients_through(compute, inputs, dict(enumerate(head_grads)), is_train)
+        return gradients_through(compute, inputs, dict(enumerate(head_grads)), is_train) or []
 
 
 tape = AutogradTape()

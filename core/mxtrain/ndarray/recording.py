@@ -16,6 +16,9 @@ class Tape(Protocol):
     def backward(self, heads: Any, head_grads: Any, *, retain_graph: bool, train_mode: bool) -> None:
         """Fill the gradient arrays of everything that heads depend on."""
 
+    def gradients(self, heads: Any, head_grads: Any, variables: Any, *, create_graph: bool) -> list[Any]:
+        """The gradient of the heads by each variable, None for zeros; their gradient arrays stay as they are."""
+
     def gradients_through(self, compute: Any, inputs: Any, head_grads: Any, *, is_train: bool) -> list[Any]:
         """The gradients of compute(*inputs), run again, by each input; recorded where this thread records."""
 

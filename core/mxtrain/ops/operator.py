@@ -32,8 +32,9 @@ gradient flows), written in operators of F, so that the tape, the gradient graph
 it. gy and y are tuples where the operator has several outputs. `NOT_DIFFERENTIABLE` and `ZERO_GRADIENT` stand for
 operators without one. A fused backward kernel is one more operator; where that is NOT_DIFFERENTIABLE,
 
-- `composition(F, *inputs, **parameters)` writes the operator's visible outputs in others (`is_train` may be asked for):
-  a gradient that is to be differentiated again is then that of the composition; or
+- `composition(F, *inputs, **parameters)` computes the operator's visible outputs from NDArrays by other operators
+  (`is_train` may be asked for): a gradient that is to be differentiated again is then that of the composition. It may
+  return None: the gradient is differentiable as it is, or there is no composition for these parameters; or
 - `differentiable_once` tells in words why there is no composition.
 
 Other names a class may define (p holds all parameters as attributes):

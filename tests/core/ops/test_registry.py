@@ -1,7 +1,5 @@
 """What must hold for every operator, on every one of its cases."""
 
-import re
-
 import numpy as np
 import operator_cases as support
 import pytest
@@ -9,6 +7,7 @@ import pytest
 import mxtrain as mx
 from mxtrain import ops
 from mxtrain.context import cpu
+from mxtrain.ndarray.operators import functions
 from mxtrain.ops import NOT_DIFFERENTIABLE, ZERO_GRADIENT
 from mxtrain.ops import shapes as shape_rules
 from mxtrain.ops.parameters import Params
@@ -125,15 +124,31 @@ def test_gradient_equals_the_numerical_one(op, case):
 
 @pytest.mark.parametrize(("op", "case"), GRADIENT_CASES)
 def test_gradient_of_the_gradient_is_right_or_refused(op, case):
+    """Operators without one tell why in their declaration (differentiable_once); all others have it."""
     try:
         support.check_second_gradient(op, case)
     except mx.MXNetError as error:
-        if not REFUSALS.search(str(error)):
+        refused = op.differentiable_once and "expected a differentiable operator in backward" in str(error)
+        if not refused and "one that is unreachable" not in str(error):  # a gradient that does not depend on the inputs
             raise
+    else:
+        assert not op.differentiable_once, "it is differentiable more than once"
 
 
-# a gradient that is not differentiable, or one that does not depend on the inputs
-REFUSALS = re.compile("expected a differentiable operator in backward|one that is unreachable")
+@pytest.mark.parametrize(
+    ("op", "case"), [p for p in CASES if p.values[0].composition is not None and p.values[1].differentiable]
+)
+def test_composition_equals_forward(op, case):
+    example = support.make_example(op, case)
+    inputs = example.nds()
+    expected = [y.asnumpy() for y in support.run(example)]
+    keywords = {"is_train": True} if "is_train" in op.composition_runtime else {}
+    with mx.autograd.train_mode():
+        found = op.composition(
+            functions, *op.arrange(inputs, example.params), **op.call_params(example.params), **keywords
+        )
+    for y, wished in zip(support.as_list(found), expected, strict=False):
+        np.testing.assert_allclose(y.asnumpy(), wished, rtol=1e-9, atol=1e-9)
 
 
 @every_operator

@@ -78,6 +78,10 @@ class SyncBatchNorm:
         )
         return y, mean, 1 / (inv_std * inv_std) - inv_std.dtype.type(eps)
 
+    def composition(F, *inputs, eps, is_train, **params):
+        y, mean, inv_std = BatchNorm.composition(F, *inputs, eps=eps, is_train=is_train, **params)
+        return y, mean, 1 / F.square(inv_std) - eps
+
     def gradient(F, gy, y, data, gamma, *others, eps, fix_gamma, use_global_stats, is_train, **params):
         inv_std = F.rsqrt(F._plus_scalar(y[2], scalar=eps))
         fixed = use_global_stats or not is_train
@@ -137,6 +141,10 @@ class BatchNormWithReLU:
             is_train=is_train,
         )
         return xp.maximum(y, 0, out=y), mean, inv_std
+
+    def composition(F, *inputs, is_train, **params):
+        y, mean, inv_std = BatchNorm.composition(F, *inputs, is_train=is_train, **params)
+        return F.relu(y), mean, inv_std
 
     def gradient(F, gy, y, data, gamma, *others, fix_gamma, use_global_stats, axis, is_train, **params):
         passed = F.elemwise_mul(gy[0], F._greater_scalar(y[0], scalar=0))

@@ -104,6 +104,8 @@ class HawkesLL:
         run = _Run(xp, lda, alpha, beta, state, lags, marks, valid_length, max_time)
         return run.likelihood, run.state * run.decay
 
+    differentiable_once = "the walk over events has no other form here, and MXNet has no second derivative of it"
+
     def gradient(F, gy, y, *inputs):
         by_lda, by_alpha, by_beta, by_state, by_lags, by_time = F._contrib_backward_hawkesll(*gy, *inputs)
         return by_lda, by_alpha, by_beta, by_state, by_lags, None, None, by_time

@@ -53,6 +53,25 @@ def _by_head(gy, heads):
     return gy.reshape(gy.shape[0], gy.shape[1] * heads, -1).swapaxes(0, 1)
 
 
+def _compose_parts(F, projections, heads, count):
+    """`_parts` in operators."""
+    length, batch, width = projections.shape
+    split = F.Reshape(projections, shape=(length, batch * heads, count, width // (heads * count)))
+    turned = F.transpose(split, axes=(2, 1, 0, 3))
+    return [F.Reshape(F.slice_axis(turned, axis=0, begin=i, end=i + 1), shape=(-3, 0, 0)) for i in range(count)]
+
+
+def _compose_scores(F, queries, keys):
+    """`_scores` in operators."""
+    return F.batch_dot(queries * (1 / math.sqrt(max(queries.shape[2], 1))), keys, transpose_b=True)
+
+
+def _compose_weighted(F, attention, values, batch):
+    """`_weighted` in operators."""
+    sums = F.transpose(F.batch_dot(attention, values), axes=(1, 0, 2))
+    return F.Reshape(sums, shape=(sums.shape[0], batch, -1))
+
+
 def _product(*sizes):
     return -1 if -1 in sizes else math.prod(sizes)
 
@@ -106,6 +125,10 @@ class SelfAttentionScores:
     def gradient(F, gy, y, queries_keys_values, *, heads):
         return F._interleaved_selfatt_qk_backward(gy, queries_keys_values, heads=heads)
 
+    def composition(F, queries_keys_values, *, heads):
+        queries, keys, _ = _compose_parts(F, queries_keys_values, heads, 3)
+        return _compose_scores(F, queries, keys)
+
 
 @operator("_interleaved_selfatt_qk_backward", cases=[Case(gy=(4, 3, 3), queries_keys_values=(3, 2, 12), heads=2)])
 class SelfAttentionScoresBackward:
@@ -146,6 +169,10 @@ class SelfAttentionValues:
 
     def gradient(F, gy, y, queries_keys_values, attention, *, heads):
         return F._interleaved_valatt_backward(gy, queries_keys_values, attention, heads=heads, count=3)
+
+    def composition(F, queries_keys_values, attention, *, heads):
+        values = _compose_parts(F, queries_keys_values, heads, 3)[2]
+        return _compose_weighted(F, attention, values, queries_keys_values.shape[1])
 
 
 @operator(
@@ -191,6 +218,10 @@ class EncoderDecoderScores:
     def gradient(F, gy, y, queries, keys_values, *, heads):
         return F._interleaved_encdec_qk_backward(gy, queries, keys_values, heads=heads)
 
+    def composition(F, queries, keys_values, *, heads):
+        (split,), (keys, _) = _compose_parts(F, queries, heads, 1), _compose_parts(F, keys_values, heads, 2)
+        return _compose_scores(F, split, keys)
+
 
 @operator(
     "_interleaved_encdec_qk_backward", cases=[Case(gy=(4, 4, 3), queries=(4, 2, 6), keys_values=(3, 2, 12), heads=2)]
@@ -235,3 +266,7 @@ class EncoderDecoderValues:
 
     def gradient(F, gy, y, keys_values, attention, *, heads):
         return F._interleaved_valatt_backward(gy, keys_values, attention, heads=heads, count=2)
+
+    def composition(F, keys_values, attention, *, heads):
+        values = _compose_parts(F, keys_values, heads, 2)[1]
+        return _compose_weighted(F, attention, values, keys_values.shape[1])

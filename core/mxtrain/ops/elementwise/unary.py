@@ -36,6 +36,7 @@ def _declare(
     low: float = -0.9,
     high: float = 0.9,
     keeps_integers: bool = False,
+    differentiable_once: str = "",
 ) -> None:
     takes_truth = name == "logical_not"
 
@@ -54,6 +55,7 @@ def _declare(
         cases=[Case(data=(2, 3), low=low, high=high)],
         forward=forward,
         gradient=gradient,
+        differentiable_once=differentiable_once,
         infer_shape=shapes.same,
         inplace=(0,),
         elementwise=True,
@@ -163,7 +165,8 @@ for _name, _meaning, _compute, _gradient in (
     ("abs", "the absolute value", _ufunc("abs"), lambda F, gy, y, data: gy * F.sign(data)),
     ("sign", "-1, 0 or 1, the sign; 0 for NaN", _sign, ZERO_GRADIENT),
     ("square", "data * data", _ufunc("square"), lambda F, gy, y, data: gy * data * 2),
-    ("relu", "the larger of data and 0", activations.relu, lambda F, gy, y, data: gy * (y > 0)),
+    ("relu", "the larger of data and 0", activations.relu, lambda F, gy, y, data: gy * F._relu_slope(y)),
+    ("_relu_slope", "the derivative of relu from its result; NaN for NaN", _ufunc("sign"), ZERO_GRADIENT),
     ("logical_not", "1 where data is 0, else 0", _logical_not, ZERO_GRADIENT),
 ):
     _declare(_name, meaning=_meaning, compute=_compute, gradient=_gradient, low=0.1, keeps_integers=True)
@@ -225,14 +228,16 @@ for _name, _meaning, _compute, _gradient, _low, _high in (
         0.5,
         2.5,
     ),
-    (
-        "_digamma",
-        "the derivative of gammaln",
-        _wide(digamma),
-        lambda F, gy, y, data: gy * F._trigamma(data),
-        0.5,
-        2.5,
-    ),
     ("_trigamma", "the second derivative of gammaln", _wide(trigamma), NOT_DIFFERENTIABLE, 0.5, 2.5),
 ):
     _declare(_name, meaning=_meaning, compute=_compute, gradient=_gradient, low=_low, high=_high)
+
+_declare(
+    "_digamma",
+    meaning="the derivative of gammaln",
+    compute=_wide(digamma),
+    gradient=lambda F, gy, y, data: gy * F._trigamma(data),
+    low=0.5,
+    high=2.5,
+    differentiable_once="MXNet has no polygamma functions of higher order",
+)

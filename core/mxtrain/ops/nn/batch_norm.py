@@ -120,6 +120,20 @@ class BatchNorm:
             axis=axis,
         )
 
+    def composition(
+        F, data, gamma, beta, moving_mean, moving_var, *, eps, fix_gamma, use_global_stats, axis=1, is_train, **params
+    ):
+        x = F.Cast(data, dtype=gamma.dtype)
+        mean, var = moving_mean, moving_var
+        if is_train and not use_global_stats:
+            mean = F.mean(x, axis=axis, exclude=True)
+            var = F.mean(F.square(x - F._spread_along_axis(mean, x, axis=axis)), axis=axis, exclude=True)
+        inv_std = F.rsqrt(var + eps)
+        scale = inv_std if fix_gamma else inv_std * gamma
+        shift = beta - mean * scale
+        y = x * F._spread_along_axis(scale, x, axis=axis) + F._spread_along_axis(shift, x, axis=axis)
+        return F.Cast(y, dtype=data.dtype), mean, inv_std
+
 
 def _move(moving, batch, momentum):
     """Move an auxiliary state towards the batch's value, in place."""

@@ -157,6 +157,18 @@ class Deconvolution:
             F._sum_onto_axis(gy, axis=1) if not no_bias and needs[2] else None,
         )
 
+    def composition(F, data, weight, bias=None, **params):
+        p = Params(**params)
+        windows, sizes = _geometry(data.shape[2:], p)
+        own_rows = zip(data.shape[2:], windows.stride, windows.extent, sizes, windows.pad, strict=True)
+        room = [max(s * (n - 1) + e, size + pad) for n, s, e, size, pad in own_rows]
+        image = F._zeros(shape=(data.shape[0], p.num_filter, *room), dtype=data.dtype)
+        form = {"kernel": p.kernel, "stride": p.stride, "dilate": p.dilate, "num_group": p.num_group}
+        y = F._convolution_backward_data(data, weight, image, num_filter=data.shape[1], **form)
+        for axis, (size, pad) in enumerate(zip(sizes, windows.pad, strict=True), 2):
+            y = F.slice_axis(y, axis=axis, begin=pad, end=pad + size)
+        return y if bias is None else y + F.Reshape(bias, shape=(1, -1, *(1,) * len(sizes)))
+
 
 _BACKWARD_CASE = {"kernel": (3,), "num_filter": 2, "stride": (2,), "weight": (3, 2, 3), "gy": (2, 2, 9)}
 

@@ -49,6 +49,10 @@ class L2Normalization:
     def gradient(F, gy, y, data, *, mode, **params):
         return F._l2_normalization_backward(gy[0], y[0], y[1], mode=mode)
 
+    def composition(F, data, *, eps, mode):
+        squares = F.sum(F.square(data), axis=_axes(mode, data.ndim), keepdims=True)
+        return (F.broadcast_div(data, F.sqrt(squares + eps)),)
+
 
 @operator("_l2_normalization_backward", cases=[Case(gy=(2, 3), y=(2, 3), norm=(2, 1), low=0.5)])
 class L2NormalizationBackward:

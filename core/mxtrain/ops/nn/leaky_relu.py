@@ -27,7 +27,11 @@ def _selu(xp, x, slope):
 
 
 def _gelu(xp, x, slope):
-    return 0.5 * x * (1 + erf(xp, x / math.sqrt(2)))
+    result = erf(xp, x * x.dtype.type(math.sqrt(0.5)))
+    result += 1
+    result *= x
+    result *= 0.5
+    return result
 
 
 def _leaky_slope(xp, x, slope):
@@ -163,6 +167,22 @@ class LeakyReLU:
         if act_type == "prelu":
             return tuple(F._prelu_backward(gy[0], data, gamma))
         return (F._leaky_relu_backward(gy[0], data, act_type=act_type, slope=slope),)
+
+    def composition(F, data, gamma=None, *, act_type, slope, **params):
+        if act_type == "rrelu":
+            return None
+        if act_type == "gelu":
+            return (0.5 * data * (F.erf(data / math.sqrt(2)) + 1),)
+        if act_type == "prelu":
+            shape = _along_channels(gamma, data.ndim).shape
+            below = data * F.Reshape(gamma, shape=(*(1,) * (data.ndim - len(shape)), *shape))
+        elif act_type == "leaky":
+            below = data * slope
+        else:
+            factor = _SELU_ALPHA if act_type == "selu" else slope
+            below = F.expm1(F._minimum_scalar(data, scalar=0)) * factor
+        y = F.where(data > 0, data, below)
+        return (y * _SELU_SCALE if act_type == "selu" else y,)
 
 
 def _draw_slopes(xp, x, lower, upper, rng):

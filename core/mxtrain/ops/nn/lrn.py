@@ -42,6 +42,13 @@ class LRN:
     def gradient(F, gy, y, data, **params):
         return F._lrn_backward(gy[0], data, y[1], **params)
 
+    def composition(F, data, *, alpha, beta, knorm, nsize):
+        # windows slide over the channels
+        rows = F.Reshape(F.square(data), shape=(0, 1, data.shape[1], -1))
+        columns = F.im2col(rows, kernel=(nsize, 1), pad=(nsize // 2, 0))
+        sums = F.Reshape(F.sum(columns, axis=1), shape=data.shape)
+        return (data * (knorm + alpha / nsize * sums) ** -beta,)
+
 
 @operator("_lrn_backward", cases=[Case(gy=(1, 3, 2, 1), data=(1, 3, 2, 1), norm=(1, 3, 2, 1), nsize=3, low=0.5)])
 class LRNBackward:

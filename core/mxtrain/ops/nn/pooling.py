@@ -165,6 +165,41 @@ class Pooling:
     def gradient(F, gy, y, data, *, state, **params):
         return F._pooling_backward(gy, data, y, state=state, **{name: params[name] for name in _FORM})
 
+    def composition(F, data, *, pool_type, p_value, count_include_pad, **params):
+        x = F.expand_dims(data, axis=2) if data.ndim == 3 else data  # Pad knows two and three spatial axes
+        form = {name: params[name] for name in ("kernel", "stride", "pad", "global_pool", "pooling_convention")}
+        windows, counts = read_geometry(data, **form)
+        taps = _taps_of(F, x, windows, counts, _LOWEST if pool_type == "max" else 0)
+        if pool_type == "max":
+            y = F.max(taps, axis=2)
+        elif pool_type == "lp":
+            y = F.sum(taps**p_value, axis=2) ** (1 / p_value)
+        else:
+            y = F.sum(taps, axis=2)
+        y = F.Reshape(y, shape=(0, 0, *counts))
+        if pool_type == "avg":
+            ones = F._ones(shape=data.shape, dtype=data.dtype)
+            y = y * F.Pooling(ones, pool_type="avg", count_include_pad=count_include_pad, **form)
+            y = y / F.Pooling(ones, pool_type="sum", **form)
+        return y
+
+
+_LOWEST = -3.0e38  # below every float32 that counts
+
+
+def _taps_of(F, x, windows, counts, value):
+    """What each window reads of x (N, C, *spatial, two or three axes), padded with a value: (N, C, taps, positions)."""
+    extra = x.ndim - 2 - len(counts)
+    kernel, stride, counts = ((1,) * extra + sizes for sizes in (windows.kernel, windows.stride, counts))
+    pads = (0,) * extra + windows.pad
+    widths = []
+    for size, k, s, pad, n in zip(x.shape[2:], kernel, stride, pads, counts, strict=True):
+        widths += [pad, max((n - 1) * s + k - size - pad, 0)]
+    if any(widths):
+        x = F.Pad(x, mode="constant", pad_width=(0, 0, 0, 0, *widths), constant_value=value)
+    columns = F.im2col(x, kernel=kernel, stride=stride)
+    return F.Reshape(columns, shape=(0, x.shape[1], windows.size, -1))
+
 
 _FORM = (
     "kernel",

@@ -9,6 +9,7 @@ from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels import recurrent as kernels
 from mxtrain.ops.kernels.precision import deliver, widen
 from mxtrain.ops.nn.checks import require_one_dtype, require_shape
+from mxtrain.ops.nn.rnn_composition import compose
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
 
 _STATES = ("state", "state_cell")
@@ -223,6 +224,15 @@ class RNN:
                 **own,
             )
         )
+
+    def composition(
+        F, data, parameters, state, state_cell=None, sequence_length=None, *, num_layers, mode, p, is_train, **params
+    ):
+        if is_train and p > 0 and num_layers > 1:
+            return None  # other random numbers than those of the forward would be drawn
+        own = [params[name] for name in _FORM[2:5]]
+        form = _form(data, params["state_size"], num_layers, params["bidirectional"], mode, *own)
+        return compose(F, form, data, parameters, state, state_cell, sequence_length)
 
 
 _FORM = (

@@ -108,6 +108,19 @@ def _declare(name, meaning, inputs, forward):
         by_data = F._softmax_backward(gy, y, data, axis=axis, temperature=temperature, function=name)
         return by_data, None
 
+    def composition(F, data, length=None, *, axis, temperature, dtype, use_length):
+        x = data if dtype is None else F.Cast(data, dtype=dtype)
+        x = F._mul_scalar(x, scalar=(-1 if name == "softmin" else 1) / (temperature or 1))
+        shifted = F.broadcast_sub(x, F.BlockGrad(F.max(x, axis=axis, keepdims=True)))
+        powers = F.exp(shifted)
+        if length is not None:
+            inside = F.softmax(data, length, axis=axis, use_length=True, temperature=temperature)
+            powers = powers * F.BlockGrad(F._greater_scalar(inside, scalar=0))
+        total = F.sum(powers, axis=axis, keepdims=True)
+        if name == "log_softmax":
+            return F.broadcast_sub(shifted, F.log(total))
+        return F.broadcast_div(powers, total + F.BlockGrad(F._equal_scalar(total, scalar=0)))
+
     cases = [Case(data=(2, 3)), Case(data=(2, 3, 2), axis=1, temperature=2.0)]
     if callable(inputs):
         cases.append(Case(data=(2, 3), length=np.array([2, 1], np.int32), use_length=True))
@@ -120,6 +133,7 @@ def _declare(name, meaning, inputs, forward):
         cases=cases,
         forward=forward,
         gradient=gradient,
+        composition=composition,
         inputs=inputs,
         infer_shape=_infer_length,
         infer_type=_result_type,
@@ -181,6 +195,9 @@ class SoftmaxActivation:
 
     def gradient(F, gy, y, data, *, mode):
         return F._softmax_backward(gy, y, data, axis=_MODE_AXES[mode])
+
+    def composition(F, data, *, mode):
+        return F.softmax(data, axis=_MODE_AXES[mode])
 
 
 _MODE_AXES = {"instance": -1, "channel": 1}

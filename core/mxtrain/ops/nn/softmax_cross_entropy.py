@@ -36,6 +36,9 @@ class SoftmaxCrossEntropy:
     def gradient(F, gy, y, data, label):
         return F._softmax_cross_entropy_backward(gy, data, label), None
 
+    def composition(F, data, label):
+        return F.negative(F.sum(F.pick(F.log_softmax(data), label)))
+
 
 @operator("_softmax_cross_entropy_backward", cases=[Case(gy=(1,), data=(2, 3), label=np.array([0.0, 2.0]))])
 class SoftmaxCrossEntropyBackward:

@@ -19,8 +19,11 @@ _MIDDLE, _LAST = 1, 2
 
 def _around_axis(data, axis):
     """data as (outer, size of axis, inner)."""
-    axis = shapes.normalize_axis(axis, data.ndim)
-    return data.reshape(math.prod(data.shape[:axis]), data.shape[axis], math.prod(data.shape[axis + 1 :]))
+    return data.reshape(_sizes_around(data.shape, shapes.normalize_axis(axis, data.ndim)))
+
+
+def _sizes_around(shape, axis):
+    return (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
 
 
 def _in_groups(data, num_groups):
@@ -56,6 +59,15 @@ def _apply_backward(xp, view, along, gy, data, gamma, mean, std, out):
     targets = (None,) * 3 if out is None else out
     results = (by_data.reshape(data.shape), by_gamma, by_beta)
     return tuple(deliver(value, target, gy.dtype) for value, target in zip(results, targets, strict=True))
+
+
+def _compose(F, view, gamma, beta, along, eps):
+    """The standardized and scaled view, mean and std, in operators; `view`: three axes."""
+    mean = F.mean(view, axis=along, keepdims=True)
+    centered = F.broadcast_sub(view, mean)
+    std = F.sqrt(F.mean(F.square(centered), axis=along, keepdims=True) + eps)
+    scaled = F.broadcast_div(centered, std) * F.Reshape(gamma, shape=(1, -1, 1))
+    return scaled + F.Reshape(beta, shape=(1, -1, 1)), mean, std
 
 
 def _infer_backward(ins, outs, p):
@@ -102,6 +114,13 @@ class LayerNorm:
 
     def gradient(F, gy, y, data, gamma, beta, *, axis, **params):
         return F._layer_norm_backward(gy[0], data, gamma, y[1], y[2], axis=axis)
+
+    def composition(F, data, gamma, beta, *, axis, eps, **params):
+        axis %= data.ndim
+        view = F.Reshape(data, shape=_sizes_around(data.shape, axis))
+        y, mean, std = _compose(F, view, gamma, beta, _MIDDLE, eps)
+        statistics = (*data.shape[:axis], 1, *data.shape[axis + 1 :])
+        return F.Reshape(y, shape=data.shape), F.Reshape(mean, shape=statistics), F.Reshape(std, shape=statistics)
 
 
 @operator(
@@ -154,6 +173,15 @@ class GroupNorm:
     def gradient(F, gy, y, data, gamma, beta, **params):
         return F._group_norm_backward(gy[0], data, gamma, y[1], y[2])
 
+    def composition(F, data, gamma, beta, *, num_groups, eps, **params):
+        return _compose_groups(F, data, gamma, beta, num_groups, eps)
+
+
+def _compose_groups(F, data, gamma, beta, num_groups, eps):
+    view = F.Reshape(data, shape=(data.shape[0], num_groups, -1))
+    y, mean, std = _compose(F, view, gamma, beta, _LAST, eps)
+    return F.Reshape(y, shape=data.shape), *(F.Reshape(value, shape=(0, 0)) for value in (mean, std))
+
 
 @operator(
     "InstanceNorm",
@@ -182,6 +210,9 @@ class InstanceNorm:
 
     def gradient(F, gy, y, data, gamma, beta, **params):
         return F._group_norm_backward(gy[0], data, gamma, y[1], y[2])
+
+    def composition(F, data, gamma, beta, *, eps):
+        return _compose_groups(F, data, gamma, beta, data.shape[1], eps)
 
 
 @operator(

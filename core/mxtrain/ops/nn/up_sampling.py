@@ -150,6 +150,16 @@ class UpSampling:
         found = F._up_sampling_backward(gy, *data, **params)
         return tuple(found) if isinstance(found, list) else (found,)
 
+    def composition(F, *data, scale, sample_type, multi_input_mode, **params):
+        if sample_type == "bilinear":
+            windows, filters = _bilinear_windows(scale), data[0].shape[1]
+            form = {"kernel": windows.kernel, "stride": windows.stride, "pad": windows.pad}
+            return F.Deconvolution(*data, num_filter=filters, num_group=filters, **form)
+        factors = _factors([array.shape for array in data], scale)
+        tall = [F.repeat(x, repeats=factor, axis=2) for x, factor in zip(data, factors, strict=True)]
+        grown = [F.repeat(x, repeats=factor, axis=3) for x, factor in zip(tall, factors, strict=True)]
+        return F.add_n(*grown) if multi_input_mode == "sum" else F.Concat(*grown, dim=1)
+
 
 @operator(
     "_up_sampling_backward",

@@ -84,6 +84,8 @@ class SampleMultinomial:
         drawn = rows[xp.arange(len(rows))[:, None], picked]
         return indices, xp.log(drawn).reshape(result)
 
+    differentiable_once = "the logarithm's second derivative at drawn places has no operator, and MXNet has none"
+
     def gradient(F, gy, y, data, *, get_prob, shape, dtype):
         return F._sample_multinomial_gradient(gy[1], y[0], data) if get_prob else F.zeros_like(data)
 

@@ -60,6 +60,8 @@ class BilinearSampler:
         _check(data, grid)
         return sample_grid(xp, widen(xp, data), widen(xp, grid)).astype(data.dtype, copy=False)
 
+    differentiable_once = "interpolation bends at the borders of pixels, and MXNet has no second derivative of it"
+
     def gradient(F, gy, y, data, grid, *, cudnn_off):
         return F._bilinear_sampler_backward(gy, data, grid)
 

@@ -134,6 +134,8 @@ class DeformableConvolution:
         given = (kernel, stride, dilate, pad, num_filter, num_group, num_deformable_group)
         return _convolve(xp, data, offset, None, weight, bias, dict(zip(_FORM, given, strict=True)))
 
+    differentiable_once = "interpolation bends at the borders of pixels, and MXNet has no second derivative of it"
+
     def gradient(F, gy, y, data, offset, weight, bias=None, *, no_bias, **params):
         form = {name: params[name] for name in _FORM}
         found = F._deformable_convolution_backward(gy, data, offset, weight, **form)
@@ -216,6 +218,8 @@ class ModulatedDeformableConvolution:
         require_channels_first(layout, len(kernel))
         given = (kernel, stride, dilate, pad, num_filter, num_group, num_deformable_group)
         return _convolve(xp, data, offset, mask, weight, bias, dict(zip(_FORM, given, strict=True)))
+
+    differentiable_once = "interpolation bends at the borders of pixels, and MXNet has no second derivative of it"
 
     def gradient(F, gy, y, data, offset, mask, weight, bias=None, *, no_bias, **params):
         form = {name: params[name] for name in _FORM}

@@ -169,6 +169,8 @@ class DeformablePSROIPooling:
         counts = xp.repeat(used.sum(axis=(4, 5)), output_dim // classes, axis=1)
         return result.astype(data.dtype, copy=False), counts.astype(data.dtype)
 
+    differentiable_once = "interpolation bends at the borders of pixels, and MXNet has no second derivative of it"
+
     def gradient(F, gy, y, data, rois, trans=None, *, no_trans, **params):
         if no_trans:
             by_data = F._deformable_psroi_pooling_backward(gy[0], data, rois, no_trans=True, **params)

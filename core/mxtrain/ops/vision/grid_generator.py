@@ -166,6 +166,8 @@ class SpatialTransformer:
         grid = _affine_grid(xp, widen(xp, loc), target_shape)
         return sample_grid(xp, widen(xp, data), grid).astype(data.dtype, copy=False)
 
+    differentiable_once = "interpolation bends at the borders of pixels, and MXNet has no second derivative of it"
+
     def gradient(F, gy, y, data, loc, *, target_shape, **params):
         grid = F.GridGenerator(loc, transform_type="affine", target_shape=target_shape)
         by_data, by_grid = F._bilinear_sampler_backward(gy, data, grid)

@@ -7,7 +7,7 @@ import numpy as np
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.nn.checks import require_shape
-from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
+from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
 from mxtrain.ops.vision.points import (
     channels_first,
@@ -94,7 +94,6 @@ class RROIAlignBackward:
     """The gradient of `_contrib_RROIAlign` by data: gy spread over the averaged points. Output: like's shape."""
 
     infer_shape = shapes.like_input(2)
-    gradient = NOT_DIFFERENTIABLE
 
     def forward(xp, gy, rois, like, *, pooled_size: Shape, spatial_scale: float, sampling_ratio: int = -1):
         check_regions(like, rois, 6, pooled_size)
@@ -106,3 +105,6 @@ class RROIAlignBackward:
         values = xp.broadcast_to(cells, (*grid, like.shape[1])).reshape(-1, like.shape[1])
         table = spread_values(xp, values, corners, like.shape[0] * like.shape[2] * like.shape[3])
         return channels_first(table, like.shape).astype(gy.dtype, copy=False)
+
+    def gradient(F, ggx, y, gy, rois, like, **params):
+        return F._contrib_RROIAlign(ggx, rois, **params), None, None
