@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.numpy_options import np_ufunc_legal_option, wrap_np_binary_func, wrap_np_unary_func
 
 __all__ = [
     "get_cuda_compute_capability",
@@ -19,6 +20,7 @@ __all__ = [
     "is_np_shape",
     "np_array",
     "np_shape",
+    "np_ufunc_legal_option",
     "reset_np",
     "set_module",
     "set_np",
@@ -27,6 +29,8 @@ __all__ = [
     "use_np",
     "use_np_array",
     "use_np_shape",
+    "wrap_np_binary_func",
+    "wrap_np_unary_func",
 ]
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])

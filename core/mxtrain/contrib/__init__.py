@@ -1,7 +1,9 @@
-"""The contrib operators under a second name, as in MXNet: `mx.contrib.nd` is `mx.nd.contrib`, and so for `sym`."""
+"""`mx.contrib`: old autograd, and the contrib operators under a second name: `mx.contrib.nd` is `mx.nd.contrib`."""
 
 import importlib
 import sys
+
+from mxtrain.contrib import autograd
 
 ndarray = nd = importlib.import_module("mxtrain.ndarray.contrib")
 symbol = sym = importlib.import_module("mxtrain.symbol.contrib")

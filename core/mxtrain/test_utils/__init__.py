@@ -53,6 +53,19 @@ from mxtrain.test_utils.distributions import (
     var_check,
     verify_generator,
 )
+from mxtrain.test_utils.downloads import (
+    download,
+    download_model,
+    get_bz2_data,
+    get_cifar10,
+    get_im2rec_path,
+    get_mnist,
+    get_mnist_iterator,
+    get_mnist_pkl,
+    get_mnist_ubyte,
+    get_zip_data,
+)
+from mxtrain.test_utils.hybridization import check_gluon_hybridize_consistency
 from mxtrain.test_utils.matrices import (
     collapse_sum_like,
     get_identity_mat,
