@@ -18,6 +18,16 @@ PREFIXES = {
     "_sparse_": "sparse",
 }
 
+# what `sparse` shows of the operators that dense arrays share, as in MXNet
+_SPARSE = """
+ElementWiseSum Embedding FullyConnected LinearRegressionOutput LogisticRegressionOutput MAERegressionOutput
+_contrib_round_ste _contrib_sign_ste abs adam_update add_n arccos arccosh arcsin arcsinh arctan arctanh broadcast_add
+broadcast_div broadcast_minus broadcast_mul broadcast_plus broadcast_sub cast_storage cbrt ceil clip concat cos cosh
+degrees dot elemwise_add elemwise_div elemwise_mul elemwise_sub exp expm1 fix floor ftrl_update gamma gammaln log log10
+log1p log2 make_loss mean negative norm radians relu rint round rsqrt sgd_mom_update sgd_update sigmoid sign sin sinh
+slice sqrt square stop_gradient sum tan tanh trunc where zeros_like
+"""
+
 
 class OperatorNamespace:
     """Every operator by its full name, as a function: the F that gradient formulas are written in."""
@@ -47,6 +57,8 @@ def populate(package: str, functions: OperatorNamespace) -> None:
         else:
             _put(_submodule(package, "op"), name, function)
             _put(root, name, function)
+    for name in _SPARSE.split():
+        _put(_submodule(package, "sparse"), name, getattr(functions, name))
 
 
 def _put(module: types.ModuleType, name: str, function: Any) -> None:

@@ -6,7 +6,9 @@ from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels import optimizer_updates as kernels
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
+from mxtrain.ops.optimizer.row_forms import lazy_update, row_forms
 from mxtrain.ops.optimizer.steps import declare_update, target_of
+from mxtrain.ops.sparse.containers import ROW_SPARSE
 
 
 def _adam(
@@ -29,6 +31,27 @@ def _adam(
     weight = target_of(weight, out, grad, mean, var)
     options = {"lr": lr, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "wd": wd, "rescale_grad": rescale_grad}
     kernels.adam(xp, weight, grad, mean, var, clip_gradient=clip_gradient, **options)
+    return weight
+
+
+def _adagrad(
+    xp,
+    weight,
+    grad,
+    history,
+    *,
+    lr: float,
+    epsilon: float = 1e-7,
+    wd: float = 0.0,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+    out=None,
+):
+    if wd:
+        raise ArgumentError(f"Expected: no weight decay. Received: wd={wd}.")
+    weight = target_of(weight, out, grad, history)
+    options = {"lr": lr, "epsilon": epsilon, "rescale_grad": rescale_grad, "clip_gradient": clip_gradient}
+    kernels.adagrad(xp, weight, grad, history, **options)
     return weight
 
 
@@ -196,6 +219,15 @@ declare_update(
     "Adam: weight -= lr * mean / (sqrt(var) + epsilon), with the moving averages of the gradient and of its square.",
     ("mean", "var"),
     _EXAMPLE,
+    row_forms(_adam, 2, is_lazy=lazy_update),
+)
+declare_update(
+    "_sparse_adagrad_update",
+    _adagrad,
+    "AdaGrad: weight -= lr * g / sqrt(history + epsilon), where history is the sum of all g * g. wd must be 0.",
+    ("history",),
+    {"lr": 0.1, "rescale_grad": 0.5},
+    row_forms(_adagrad, 1),
 )
 declare_update(
     "ftml_update",
@@ -256,4 +288,5 @@ declare_update(
     "FTRL: weight = (sign(z) * lamda1 - z) / ((beta + sqrt(n)) / lr + wd) where |z| > lamda1, else 0.",
     ("z", "n"),
     _EXAMPLE,
+    row_forms(_ftrl, 2, stypes=(ROW_SPARSE,)),
 )

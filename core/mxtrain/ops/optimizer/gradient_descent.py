@@ -1,6 +1,7 @@
 """Update operators along the gradient: SGD with momentum, Nesterov's form, sign descent."""
 
 from mxtrain.ops.kernels import optimizer_updates as kernels
+from mxtrain.ops.optimizer.row_forms import lazy_update, row_forms
 from mxtrain.ops.optimizer.steps import declare_update, master_of, target_of
 
 
@@ -160,7 +161,14 @@ _G = "g = clip(rescale_grad * grad)"
 _MOMENTUM = {"lr": 0.1, "momentum": 0.9, "wd": 0.01, "clip_gradient": 0.5}
 _PLAIN = {"lr": 0.1, "wd": 0.01, "rescale_grad": 0.5}
 
-declare_update("sgd_update", _sgd, f"SGD: weight = (1 - lr * wd) * weight - lr * g, {_G}.", (), _PLAIN)
+declare_update(
+    "sgd_update",
+    _sgd,
+    f"SGD: weight = (1 - lr * wd) * weight - lr * g, {_G}.",
+    (),
+    _PLAIN,
+    row_forms(_sgd, 0, is_lazy=lazy_update),
+)
 declare_update("mp_sgd_update", _mp_sgd, "sgd_update on the float32 copy weight32.", ("weight32",), _PLAIN)
 declare_update(
     "sgd_mom_update",
@@ -168,6 +176,7 @@ declare_update(
     f"SGD with momentum: mom = momentum * mom - lr * (wd * weight + g), {_G}; weight += mom.",
     ("mom",),
     _MOMENTUM,
+    row_forms(_sgd_mom, 1, is_lazy=lazy_update),
 )
 declare_update(
     "mp_sgd_mom_update", _mp_sgd_mom, "sgd_mom_update on the float32 copy weight32.", ("mom", "weight32"), _MOMENTUM

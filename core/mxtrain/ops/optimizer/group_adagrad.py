@@ -4,8 +4,31 @@ from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels import optimizer_updates as kernels
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
+from mxtrain.ops.optimizer.row_forms import row_forms
 from mxtrain.ops.optimizer.steps import target_of
 from mxtrain.ops.types import unify
+
+
+def _group_adagrad(
+    xp,
+    weight,
+    grad,
+    history,
+    *,
+    lr: float,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+    epsilon: float = 1e-5,
+    out=None,
+):
+    if weight.ndim != 2:
+        raise ArgumentError(f"Expected: weights of 2 axes. Received: shape {weight.shape}.")
+    shapes.unify((weight.shape[0], 1), history.shape)
+    unify(weight.dtype, history.dtype)
+    target = target_of(weight, out, grad)
+    options = {"rescale_grad": rescale_grad, "clip_gradient": clip_gradient, "epsilon": epsilon}
+    kernels.group_adagrad(xp, target, grad, history, lr=lr, **options)
+    return target
 
 
 @operator(
@@ -21,6 +44,8 @@ class GroupAdagradUpdate:
 
     gradient = NOT_DIFFERENTIABLE
     mutates = ("history",)
+    inplace = (0,)
+    storage = row_forms(_group_adagrad, 1)
 
     def infer_shape(ins, outs, p):
         weight = shapes.unify_all([ins[0], ins[1], outs[0]])
@@ -32,22 +57,4 @@ class GroupAdagradUpdate:
         weight = (history[0], weight[1])
         return [weight, weight, history], [weight]
 
-    def forward(
-        xp,
-        weight,
-        grad,
-        history,
-        *,
-        lr: float,
-        rescale_grad: float = 1.0,
-        clip_gradient: float = -1.0,
-        epsilon: float = 1e-5,
-    ):
-        if weight.ndim != 2:
-            raise ArgumentError(f"Expected: weights of 2 axes. Received: shape {weight.shape}.")
-        shapes.unify((weight.shape[0], 1), history.shape)
-        unify(weight.dtype, history.dtype)
-        target = target_of(weight, None, grad)
-        options = {"rescale_grad": rescale_grad, "clip_gradient": clip_gradient, "epsilon": epsilon}
-        kernels.group_adagrad(xp, target, grad, history, lr=lr, **options)
-        return target
+    forward = _group_adagrad

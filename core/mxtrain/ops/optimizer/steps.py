@@ -9,6 +9,7 @@ from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.dtypes import is_floating
 from mxtrain.ops import shapes, types
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, declare_operator
+from mxtrain.ops.storage import Form
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -46,9 +47,17 @@ def master_of(weight: Any, weight32: Any, out: Any, grad: Any, *states: Any) -> 
 
 
 def declare_update(
-    name: str, forward: Callable[..., Any], meaning: str, states: Sequence[str], example: dict[str, Any]
+    name: str,
+    forward: Callable[..., Any],
+    meaning: str,
+    states: Sequence[str],
+    example: dict[str, Any],
+    storage: Sequence[Form] = (),
 ) -> None:
-    """Declare an update operator. states: the inputs that it changes; example: parameters for its test case."""
+    """Declare an update operator.
+
+    states: the inputs that it changes; example: parameters for its test case; storage: its forms for sparse gradients.
+    """
     inputs = forward.__code__.co_varnames[1 : forward.__code__.co_argcount]
     multi_precision = "weight32" in inputs
     arrays: dict[str, Any] = dict.fromkeys(inputs, (2, 3))
@@ -63,12 +72,13 @@ def declare_update(
         name,
         doc=f"{meaning}\n\nInputs: arrays of one shape; {', '.join(states) or 'none'} changed in place. "
         "Output: the new weight; give `out=weight` to update it. clip_gradient: limit of the rescaled gradient's "
-        "magnitude, negative for none. lazy_update: of sparse gradients only. Source: MXNet 1.9.1.",
+        "magnitude, negative for none. lazy_update: rows that a row_sparse gradient lacks stay. Source: MXNet 1.9.1.",
         cases=[Case({**arrays, **example}, low=0.1, high=0.9, differentiable=False)],
         forward=forward,
         gradient=NOT_DIFFERENTIABLE,
         infer_shape=shapes.same,
         infer_type=infer_type if multi_precision else types.same,
         mutates=tuple(states),
+        storage=storage,
         inplace=(0,),
     )
