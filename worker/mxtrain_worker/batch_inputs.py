@@ -8,6 +8,9 @@ import numpy as np
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.context import Context, cpu
 from mxtrain.ndarray import NDArray
+from mxtrain.ndarray.sparse_array import BaseSparseNDArray
+from mxtrain.ndarray.writing import write_array
+from mxtrain.ops.sparse.containers import CSR
 from mxtrain_worker.work_slices import index_of
 
 _HOST = cpu()
@@ -36,17 +39,30 @@ class BatchInputs:
         if len(sources) != len(targets):
             raise self._wrong_number(len(sources))
         for source, (key, target) in zip(sources, targets, strict=True):
+            if isinstance(source, BaseSparseNDArray):
+                write_array(target, source if key is None else _part_of(source, key))
+                continue
             values, ctx = _values_of(source)
             target.copy_values_from(values if key is None else values[key], ctx)
 
     def load_part(self, device: int, sources: Sequence[Any]) -> None:
         """Copy inputs that were cut for this device before."""
         for source, (_, target) in zip(sources, self._of_device[device], strict=True):
+            if isinstance(source, BaseSparseNDArray):
+                write_array(target, source)
+                continue
             values, ctx = _values_of(source)
             target.copy_values_from(values, ctx)
 
     def _wrong_number(self, received: int) -> ArgumentError:
         return ArgumentError(f"Expected: a batch with the arrays {self._names}. Received: {received} arrays.")
+
+
+def _part_of(source: BaseSparseNDArray, key: Any) -> NDArray:
+    """What a key of slices selects of a sparse array: csr rows stay sparse."""
+    if source.stype == CSR and len(key) == 1:
+        return source[key[0]]
+    return source.tostype("default")[key]
 
 
 def _values_of(source: Any) -> tuple[Any, Context]:

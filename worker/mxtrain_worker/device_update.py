@@ -10,6 +10,7 @@ import numpy as np
 from mxtrain.context import Context
 from mxtrain.ndarray import NDArray, zeros
 from mxtrain.optimizer.kernel_optimizer import KernelOptimizer
+from mxtrain.optimizer.sparse_update import is_sparse
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,8 @@ def _takes_slabs(optimizer: Any) -> bool:
 
 def _place_in(arena: Any, parameter: _Parameter) -> int | None:
     """Where a parameter starts in an arena, counted in values; None where it, or its gradient, lies elsewhere."""
+    if is_sparse(parameter.weight, parameter.grad):
+        return None
     start = _offset(arena.weights.data_array, parameter.weight.data_array)
     return start if start is not None and start == _offset(arena.grads.data_array, parameter.grad.data_array) else None
 

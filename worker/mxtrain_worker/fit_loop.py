@@ -6,6 +6,7 @@ from typing import Any
 
 from mxtrain.base import MXNetError
 from mxtrain_worker.batch_end import BatchEndParam, as_list
+from mxtrain_worker.recovery import Place, Recovery
 
 
 class FitLoop:
@@ -28,10 +29,17 @@ class FitLoop:
         self._batch_callbacks = as_list(options["batch_end_callback"])
         self._epoch_callbacks = as_list(options["epoch_end_callback"])
         self._names: dict[str, Any] = {"self": module, **options}
+        self._recovery: Recovery | None = None
+        self._taken_up: Place | None = None
 
     def run(self, begin_epoch: int, num_epoch: int) -> None:
-        """Train the epochs from begin_epoch up to, not including, num_epoch."""
-        for epoch in range(begin_epoch, num_epoch):
+        """Train the epochs from begin_epoch up to, not including, num_epoch.
+
+        A process that has taken the place of a dead worker goes on where that one was.
+        """
+        self._recovery = Recovery.of(self.module, self.train_data)
+        self._taken_up = self._recovery.take_up() if self._recovery is not None else None
+        for epoch in range(self._taken_up.epoch if self._taken_up else begin_epoch, num_epoch):
             self._run_epoch(epoch)
             self.train_data.reset()
             for callback in self._epoch_callbacks:
@@ -41,6 +49,8 @@ class FitLoop:
     def _run_epoch(self, epoch: int) -> None:
         module, log = self.module, self.module.logger
         tic = time.time()
+        if self._recovery is not None and self._taken_up is None:
+            self._recovery.begin_epoch(epoch)
         self._names.update(epoch=epoch, tic=tic)
         for name, value in self._train(epoch):
             log.info("Epoch[%d] Train-%s=%f", epoch, name, value)
@@ -58,7 +68,8 @@ class FitLoop:
         metric = self.eval_metric
         metric.reset()
         totals: list[tuple[str, float]] = []
-        for nbatch, (data_batch, is_last) in enumerate(self._batches()):
+        first, self._taken_up = self._taken_up.batch if self._taken_up else 0, None
+        for nbatch, (data_batch, is_last) in enumerate(self._batches(epoch, first), first):
             if is_last:  # callbacks may reset the metric
                 totals = metric.get_global_name_value()
             self._names.update(nbatch=nbatch, data_batch=data_batch)
@@ -66,19 +77,27 @@ class FitLoop:
                 callback(BatchEndParam(epoch, nbatch, metric, self._names))
         return totals
 
-    def _batches(self) -> Iterator[tuple[Any, bool]]:
-        """Train batch after batch; gives each with whether it was the last.
+    def _batches(self, epoch: int, first: int) -> Iterator[tuple[Any, bool]]:
+        """Train batch after batch, from number `first` on; gives each with whether it was the last.
 
         The next batch is fetched when the step is done, but before the callbacks run, so that an iterator that reuses
         its memory is never asked for more while a batch is still needed.
         """
         source = iter(self.train_data)
+        for _ in range(first):
+            next(source, None)
         upcoming = next(source, None)
+        if self._recovery is not None:
+            self._recovery.restore_step()
+        number = first
         if upcoming is None:
             raise MXNetError("Expected: training data with at least one batch. Received: none. Does it need a reset?")
         while upcoming is not None:
             current = upcoming
+            if self._recovery is not None:
+                self._recovery.begin_step(epoch, number)
             self._step(current)
+            number += 1
             upcoming = next(source, None)
             if upcoming is not None:
                 self.module.prepare(upcoming, sparse_row_id_fn=self.sparse_row_id_fn)
@@ -91,6 +110,8 @@ class FitLoop:
         if self.monitor is not None:
             self.monitor.tic()
         module.forward_backward(data_batch)
+        if self._recovery is not None:
+            self._recovery.before_push()
         module.update()
         if isinstance(data_batch, list):
             module.update_metric(self.eval_metric, [part.label for part in data_batch], pre_sliced=True)

@@ -23,6 +23,8 @@ def average(copies: Sequence[NDArray], target: NDArray) -> None:
     if len(copies) == 1:
         copies[0].copyto(target)
         return
+    if copies[0].stype != "default":
+        copies = [copy.tostype("default") for copy in copies]
     total = copies[0].as_in_context(target.context).copy()
     for copy in copies[1:]:
         total += copy.as_in_context(target.context)

@@ -7,6 +7,7 @@ from typing import Any
 from mxtrain.base import ArgumentTypeError
 from mxtrain.ndarray import NDArray
 from mxtrain_kvstore import KVStore, KVStoreBase, create
+from mxtrain_worker.sparse_rows import largest
 
 # Above this many values in one array, MXNet updates on each device rather than in the local store.
 BIG_ARRAY_SIZE = 1024 * 1024 * 16
@@ -29,13 +30,9 @@ def create_kvstore(kvstore: Any, num_device: int, arg_params: Mapping[str, NDArr
     store = create(kvstore)  # first: one device needs no store, but an unknown name is a mistake all the same
     if num_device == 1 and "dist" not in kvstore:
         return None, False
-    if kvstore == "local" and _largest(arg_params) > BIG_ARRAY_SIZE:
+    if kvstore == "local" and largest(arg_params) > BIG_ARRAY_SIZE:
         update_on_kvstore = False
     return store, update_on_kvstore and store.is_capable("optimizer")
-
-
-def _largest(arg_params: Mapping[str, NDArray]) -> int:
-    return max((array.size for array in arg_params.values()), default=0)
 
 
 def initialize_kvstore(

@@ -11,7 +11,7 @@ from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.context import Context, cpu
 from mxtrain.initializer import Uniform
 from mxtrain.io import DataDesc
-from mxtrain.ndarray import NDArray, zeros
+from mxtrain.ndarray import NDArray
 from mxtrain_worker import checkpoint
 from mxtrain_worker.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, Parameters
 from mxtrain_worker.executor_group import DataParallelExecutorGroup
@@ -20,6 +20,7 @@ from mxtrain_worker.kvstore_setup import create_kvstore, initialize_kvstore
 from mxtrain_worker.optimizer_setup import make_optimizer, names_by_index
 from mxtrain_worker.parameter_update import Step, prepare_step
 from mxtrain_worker.parameter_values import fill
+from mxtrain_worker.sparse_rows import host_zeros_like, pull_all_rows, pull_rows_for
 
 
 class Module(BaseModule):
@@ -66,6 +67,7 @@ class Module(BaseModule):
         self._preload_opt_states: str | None = None
         self._grad_req: Any = None
         self._step: Step | None = None
+        self._taken_by_rows: set[str] = set()
         self._reset_bind()
 
     def _name_inputs(self, data_names: Any, label_names: Any, state_names: Any, fixed_names: Any) -> None:
@@ -226,6 +228,8 @@ class Module(BaseModule):
         """Bring the host's copy of the parameters up to date."""
         if self._params_dirty:
             self._exec_group.get_params(self._arg_params, self._aux_params)
+            if self._update_on_kvstore:
+                pull_all_rows(self._kvstore, self._arg_params or {})
             self._params_dirty = False
 
     def init_params(
@@ -259,9 +263,9 @@ class Module(BaseModule):
     def _allocate_host_params(self) -> None:
         group = self._exec_group
         if self._arg_params is None:
-            self._arg_params = _zeros_for(self._param_names, group.param_arrays)
+            self._arg_params = host_zeros_like(self._param_names, group.param_arrays)
         if self._aux_params is None:
-            self._aux_params = _zeros_for(self._aux_names, group.aux_arrays)
+            self._aux_params = host_zeros_like(self._aux_names, group.aux_arrays)
 
     def set_params(
         self,
@@ -396,6 +400,7 @@ class Module(BaseModule):
             update_on_kvstore=self._update_on_kvstore,
             updater=self._updater,
             arenas=group.arenas,
+            taken_by_rows=self._taken_by_rows,
         )
 
     def get_outputs(self, merge_multi_context: bool = True) -> list[Any]:
@@ -426,10 +431,16 @@ class Module(BaseModule):
         self._exec_group.update_metric(eval_metric, labels, pre_sliced)
 
     def prepare(self, data_batch: Any, sparse_row_id_fn: Any = None) -> None:
-        """Get ready for a batch that comes next."""
+        """Get ready for a batch that comes next.
+
+        sparse_row_id_fn: from the batch to {row_sparse parameter: numbers of the rows that it needs}, which the devices
+        then take from the KVStore, where that updates the parameters.
+        """
         self._require("prepare")
         if sparse_row_id_fn is not None:
-            warnings.warn("sparse_row_id_fn is not invoked: all parameters are dense.", stacklevel=2)
+            store = self._kvstore if self._update_on_kvstore else None
+            names, arrays = self._param_names, self._exec_group.param_arrays
+            self._taken_by_rows |= pull_rows_for(data_batch, sparse_row_id_fn, store, names, arrays)
 
     def install_monitor(self, mon: Any) -> None:
         """Let a `mx.mon.Monitor` watch all devices."""
@@ -478,12 +489,6 @@ class Module(BaseModule):
             self._kvstore.load_optimizer_states(fname)
         else:
             self._updater.set_states(checkpoint.read_states(fname))
-
-
-def _zeros_for(names: Sequence[str], arrays: Sequence[Sequence[NDArray]]) -> dict[str, NDArray]:
-    """Host arrays like the first device's."""
-    pairs = zip(names, arrays, strict=True)
-    return {name: zeros(copies[0].shape, cpu(), dtype=copies[0].dtype) for name, copies in pairs}
 
 
 def _synchronous_workers(store: Any) -> int:

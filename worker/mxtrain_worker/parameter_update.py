@@ -4,10 +4,13 @@ A module prepares one of these when its optimizer and its arrays are known; a st
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from mxtrain.ndarray import NDArray
+from mxtrain.optimizer.sparse_update import is_sparse
 from mxtrain_worker.device_update import DeviceUpdate
+from mxtrain_worker.sparse_rows import push_then_pull
 
 Step = Callable[[], None]
 
@@ -21,14 +24,16 @@ def prepare_step(
     update_on_kvstore: bool,
     updater: Any,
     arenas: Sequence[Sequence[Any]],
+    taken_by_rows: set[str],
 ) -> Step:
     """The function that a module calls to update its parameters once.
 
     param_arrays, grad_arrays: [parameter][device]; a parameter whose gradients are None stays as it is. arenas: per
-    device the flat arrays that parameters and gradients lie in.
+    device the flat arrays that parameters and gradients lie in. taken_by_rows: row_sparse parameters whose rows are
+    pulled before each batch; names may come in at any time.
     """
     if kvstore is not None and update_on_kvstore:
-        return _exchange_step(kvstore, _exchanges(grad_arrays, param_names, param_arrays))
+        return _exchange_step(kvstore, _exchanges(grad_arrays, param_names, param_arrays), taken_by_rows)
     num_device = len(param_arrays[0]) if param_arrays else 0
     on_devices = [
         DeviceUpdate(updater, *_of_device(param_arrays, grad_arrays, device, num_device), arenas[device])
@@ -40,12 +45,22 @@ def prepare_step(
     return on_devices[0] if num_device == 1 else _sequence(on_devices)
 
 
-def _exchange_step(kvstore: Any, exchanges: Sequence[tuple[str, Any, int, Any]]) -> Step:
-    def step() -> None:
-        for key, grads, priority, out in exchanges:
-            kvstore.pushpull(key, grads, out=out, priority=priority)
+def _exchange_step(
+    kvstore: Any, exchanges: Sequence[tuple[str, Any, int, Any]], taken_by_rows: set[str] | None = None
+) -> Step:
+    rows = set() if taken_by_rows is None else taken_by_rows
+    return _sequence(
+        [
+            push_then_pull(kvstore, key, grads, out, priority, rows)
+            if _has_sparse(grads, out)
+            else partial(kvstore.pushpull, key, grads, out=out, priority=priority)
+            for key, grads, priority, out in exchanges
+        ]
+    )
 
-    return step
+
+def _has_sparse(*arrays: Any) -> bool:
+    return any(is_sparse(*(part if isinstance(part, list) else [part])) for part in arrays)
 
 
 def _wait_for(grad_arrays: Sequence[Sequence[Any]]) -> Step:

@@ -12,6 +12,7 @@ from mxtrain.io.data_iter import DataIter
 from mxtrain.io.description import DataBatch, DataDesc
 from mxtrain.io.sources import Source, named_sources, num_rows, rows_at, rows_between
 from mxtrain.ndarray import NDArray
+from mxtrain.ndarray.sparse_array import CSRNDArray
 
 _HANDLES = ("pad", "discard", "roll_over")
 
@@ -19,12 +20,14 @@ _HANDLES = ("pad", "discard", "roll_over")
 class NDArrayIter(DataIter):
     """Batches of the rows of arrays.
 
-    data, label: an NDArray, a NumPy array or an h5py data set; a list of them; or a dictionary from names to them.
+    data, label: an NDArray, a NumPy array, a matrix of scipy.sparse or an h5py data set; a list of them; or a
+    dictionary from names to them. Batches of csr matrices are csr; they need last_batch_handle="discard", as in MXNet.
     shuffle: a new order for each epoch, from numpy.random. last_batch_handle: "pad" fills the last batch up from the
     start, "discard" leaves incomplete batches out, "roll_over" keeps the rest for the next epoch's first batch.
     data_name, label_name: names of single arrays. layout: of all arrays.
 
-    Batches that are in order are views of the arrays. Raises ArgumentError for arrays of unequal lengths.
+    Batches that are in order are views of the arrays. Raises ArgumentError for arrays of unequal lengths,
+    NotImplementedError for csr matrices with another last_batch_handle.
     Source: mxnet.io.NDArrayIter of MXNet 1.9.1.
     """
 
@@ -48,6 +51,10 @@ class NDArrayIter(DataIter):
             )
         self.data = named_sources(data, allow_empty=False, default_name=data_name)
         self.label = named_sources(label, allow_empty=True, default_name=label_name)
+        if last_batch_handle != "discard" and any(_is_csr(source) for _, source in self.data + self.label):
+            raise NotImplementedError(
+                f'NDArrayIter: expected last_batch_handle="discard" for csr matrices. Received: {last_batch_handle!r}.'
+            )
         self.shuffle = shuffle
         self.last_batch_handle = last_batch_handle
         self.layout = layout
@@ -160,3 +167,7 @@ class NDArrayIter(DataIter):
         if self.last_batch_handle == "roll_over" and -self.batch_size < self.cursor < 0:
             return -self.cursor
         return 0
+
+
+def _is_csr(source: Source) -> bool:
+    return isinstance(source, CSRNDArray)

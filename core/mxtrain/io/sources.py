@@ -8,6 +8,9 @@ import numpy as np
 
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.ndarray import NDArray, array, from_backend
+from mxtrain.ndarray.sparse.creation import csr_matrix, is_sparse
+from mxtrain.ndarray.sparse_array import CSRNDArray, wrap_value
+from mxtrain.ops.kernels.sparse.selection import take_rows
 
 Source = Any  # an NDArray, or a data set on disk that is read row by row
 
@@ -15,7 +18,8 @@ Source = Any  # an NDArray, or a data set on disk that is read row by row
 def named_sources(data: Any, allow_empty: bool, default_name: str) -> list[tuple[str, Source]]:
     """(name, source) pairs, sorted by name, from an array, a list of arrays or a dictionary of them.
 
-    NumPy arrays become NDArrays (float32); a data set on disk with shape, dtype and slicing (h5py) stays where it is.
+    NumPy arrays become NDArrays (float32), a matrix of scipy.sparse a CSRNDArray, row_sparse arrays dense ones; a data
+    set on disk with shape, dtype and slicing (h5py) stays where it is.
     A single array is called default_name, those of a list _<position>_<default_name>.
     Raises ArgumentTypeError for anything else, ArgumentError for none where allow_empty is false.
     """
@@ -46,11 +50,19 @@ def is_source(value: Any) -> bool:
 def _as_source(name: str, value: Any) -> Source:
     if isinstance(value, np.ndarray):
         value = array(value)
+    elif is_sparse(value):
+        value = _dense_or_csr(value)
     if not is_source(value):
         raise ArgumentTypeError(
             f"Invalid type '{type(value).__name__}' for {name}, should be NDArray, numpy.ndarray or h5py.Dataset"
         )
     return value
+
+
+def _dense_or_csr(value: Any) -> NDArray:
+    if isinstance(value, CSRNDArray):
+        return value
+    return value.tostype("default") if isinstance(value, NDArray) else csr_matrix(value)
 
 
 def num_rows(sources: list[tuple[str, Source]]) -> int:
@@ -62,13 +74,17 @@ def num_rows(sources: list[tuple[str, Source]]) -> int:
 
 
 def rows_between(source: Source, start: int, stop: int) -> NDArray:
-    """Consecutive rows: a view of an NDArray, a copy of what lies on disk."""
+    """Consecutive rows: a view of a dense NDArray, a copy of csr rows and of what lies on disk."""
     rows = source[start:stop]
     return rows if isinstance(rows, NDArray) else array(np.asarray(rows))
 
 
 def rows_at(source: Source, index: np.ndarray) -> NDArray:
     """A copy of the rows of the given numbers, in that order."""
+    if isinstance(source, CSRNDArray):
+        ctx = source.context
+        with ctx.backend.active():
+            return wrap_value(take_rows(ctx.xp, source.storage, ctx.xp.asarray(index)), ctx)
     if isinstance(source, NDArray):
         ctx = source.context
         with ctx.backend.active():
