@@ -23,6 +23,8 @@ __all__ = [
     "same_array",
 ]
 
+BLOCK = 1 << 20  # elements compared at a time
+
 
 def as_numpy(value: Any) -> np.ndarray:
     """The values of an NDArray, a NumPy array, a list or a number; 16-bit brain floats as float32."""
@@ -68,6 +70,15 @@ def _errors(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, equal_nan: b
     return np.where(np.isfinite(a) & np.isfinite(b) | (errors == 0), errors, np.inf)
 
 
+def _num_wrong(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, equal_nan: bool) -> int:
+    """How many elements differ by more than is tolerated. Large arrays are compared piece by piece, to spare memory."""
+    if a.shape != b.shape or a.size <= BLOCK:
+        return int((_errors(a, b, rtol, atol, equal_nan) > 1).sum())
+    a, b = a.reshape(-1), b.reshape(-1)
+    pieces = [slice(start, start + BLOCK) for start in range(0, a.size, BLOCK)]
+    return sum(int((_errors(a[piece], b[piece], rtol, atol, equal_nan) > 1).sum()) for piece in pieces)
+
+
 def almost_equal(
     a: Any,
     b: Any,
@@ -86,7 +97,7 @@ def almost_equal(
     a, b = as_numpy(a), as_numpy(b)
     if not use_broadcast and a.shape != b.shape:
         return False
-    return not bool((_errors(a, b, rtol, atol, equal_nan) > 1).any())
+    return _num_wrong(a, b, rtol, atol, equal_nan) == 0
 
 
 def assert_almost_equal(
@@ -123,10 +134,10 @@ def assert_almost_equal_with_err(
     a, b = as_numpy(a), as_numpy(b)
     if not use_broadcast:
         checkShapes(a, b)
-    errors = _errors(a, b, rtol, atol, equal_nan)
-    wrong = int((errors > 1).sum())
-    if wrong <= get_etol(etol) * errors.size:
+    wrong = _num_wrong(a, b, rtol, atol, equal_nan)
+    if not wrong or wrong <= get_etol(etol) * np.broadcast(a, b).size:
         return
+    errors = _errors(a, b, rtol, atol, equal_nan)
     a, b = np.broadcast_arrays(a, b)
     order = np.argsort(-errors, axis=None, kind="stable")[: min(max(mismatches[0], 1), wrong)]
     places = [np.unravel_index(flat, errors.shape) for flat in order]
