@@ -11,8 +11,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+PAUSE_SECONDS = 0.25  # OpenMP's threads, MXNet's for one, go on spinning when they have nothing left to do
 SCRIPT = Path(__file__).parent / "operators.py"
 
 
@@ -64,6 +66,7 @@ def main() -> None:
         for name in names:
             for server in servers:
                 found = server.measure(name)
+                time.sleep(PAUSE_SECONDS)
                 if found is not None:
                     best[name, server.api] = min(found, best.get((name, server.api), found))
     for server in servers:

@@ -173,11 +173,12 @@ class Operator:
     ) -> Callable[[Any], Any]:
         """Decorator that registers a faster forward beside the plain one, guarded by `when(arrays, p)`.
 
-        min_size: elements that the first or the last input must have; the guard is not asked for fewer.
+        The kernel that is registered last is asked first. min_size: elements that the first or the last input must
+        have; the guard is not asked for fewer.
         """
 
         def add(forward: Callable[..., Any]) -> Callable[..., Any]:
-            self.kernels.append(Kernel(name, forward, when, min_size))
+            self.kernels.insert(0, Kernel(name, forward, when, min_size))
             self.kernel_size = min(kernel.min_size for kernel in self.kernels)
             return forward
 

@@ -63,7 +63,7 @@ def test_quantiles(name, dtype):
 def test_neighbours_and_parts_are_uncorrelated():
     normal = drawn("normal", 2).reshape(-1).astype(np.float64)
     normal = (normal - 2) / 3
-    part = 1 << 17
+    part = 1 << 18
     for distance in (1, 2, part // 2, part, 2 * part):
         correlation = (normal[:-distance] * normal[distance:]).mean()
         assert abs(correlation) < 5 / math.sqrt(normal.size - distance), distance

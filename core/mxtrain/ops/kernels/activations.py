@@ -20,7 +20,7 @@ def sigmoid(xp: types.ModuleType, x: Any, out: Any = None) -> Any:
     xp.minimum(result, exp_limit(x.dtype), out=result)
     xp.exp(result, out=result)
     result += 1
-    return xp.reciprocal(result, out=result)
+    return xp.divide(x.dtype.type(1), result, out=result)
 
 
 def tanh(xp: types.ModuleType, x: Any, out: Any = None) -> Any:

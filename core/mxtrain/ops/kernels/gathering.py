@@ -18,8 +18,9 @@ def take(data: np.ndarray, positions: np.ndarray, axis: int, mode: str, out: np.
     positions = positions.astype(np.intp, copy=False)
     slice_size = math.prod(data.shape[axis + 1 :])
     if axis or positions.size * slice_size < blocks.MIN_ELEMENTS:
-        return np.take(data, positions, axis=axis, out=out, mode=mode)  # type: ignore[call-overload, no-any-return]
+        return data.take(positions, axis, out, mode)  # type: ignore[call-overload, no-any-return]
     result = np.empty((*positions.shape, *data.shape[1:]), data.dtype) if out is None else out
     flat, slices = positions.reshape(-1), result.reshape(-1, *data.shape[1:])
-    blocks.over_rows(len(flat), slice_size, lambda part: np.take(data, flat[part], axis=0, out=slices[part], mode=mode))
+    step = max(1, blocks.REDUCED_ELEMENTS // slice_size)
+    blocks.over_range(len(flat), step, lambda part: data.take(flat[part], 0, slices[part], mode))
     return result

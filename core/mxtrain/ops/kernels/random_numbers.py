@@ -17,7 +17,7 @@ from mxtrain.ops.kernels import blocks
 MIN_AT_ONCE = 4096
 _EVERY_BIT = (1 << 64) - 1
 # numbers in the parts of an array: making a generator takes a few microseconds
-_PART = 1 << 17
+_PART = 1 << 18
 _SCALE = np.float32(2.0**-32)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from mxtrain.device.threads import for_each
 from mxtrain.ops.kernels import blocks
 
-# a block of 128 x 64 float32 numbers takes 32 KiB: it fits a first-level cache
-BLOCK_ROWS = 128
+# a block of 1024 x 64 float32 numbers takes 256 KiB: it fits a second-level cache; with smaller ones, threads wait for
+# each other between the calls
+BLOCK_ROWS = 1024
 BLOCK_COLUMNS = 64
 # from this many elements per matrix on, blocks pay
 MIN_ELEMENTS = 1 << 16
@@ -30,7 +31,7 @@ def transposed(xp: Any, data: Any, axes: tuple[int, ...], out: Any = None) -> An
     if batch > 1:
         for_each(batch, lambda index: _transpose_matrix(source[index], target[index]))
     else:
-        step = max(1, blocks.ELEMENTS // (rows * BLOCK_COLUMNS)) * BLOCK_COLUMNS
+        step = max(1, blocks.ELEMENTS // (rows * BLOCK_COLUMNS)) * BLOCK_COLUMNS  # columns, whole blocks of them
         blocks.over_range(columns, step, lambda part: _transpose_matrix(source[0, :, part], target[0, part]))
     return out
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mxtrain.ops import shapes, types
+from mxtrain.ops.kernels.gathering import take
 from mxtrain.ops.kernels.precision import deliver, widen
 from mxtrain.ops.kernels.scatter import add_at
 from mxtrain.ops.kernels.sparse.rows import rows_at, sum_into_rows
@@ -10,6 +11,12 @@ from mxtrain.ops.nn.checks import require_shape
 from mxtrain.ops.operator import Case, declare_operator, operator
 from mxtrain.ops.parameters import DType
 from mxtrain.ops.storage import form
+
+
+def _take(xp, weight, data, out):
+    if xp is np and len(weight):
+        return take(weight, data, 0, "clip", out)
+    return xp.take(weight, _rows(data, len(weight)), axis=0, out=out)
 
 
 def _rows(data, input_dim):
@@ -72,7 +79,7 @@ class Embedding:
         out=None,
     ):
         require_shape("weight", weight, (input_dim, output_dim))
-        return xp.take(weight, _rows(data, input_dim), axis=0, out=out)
+        return _take(xp, weight, data, out)
 
     def gradient(F, gy, y, data, weight, *, input_dim, output_dim, sparse_grad, needs, **params):
         if not needs[1]:
@@ -109,7 +116,7 @@ class SparseEmbedding:
         out=None,
     ):
         require_shape("weight", weight, (input_dim, output_dim))
-        return xp.take(weight, _rows(data, input_dim), axis=0, out=out)
+        return _take(xp, weight, data, out)
 
     def gradient(F, gy, y, data, weight, *, input_dim, output_dim, needs, **params):
         if not needs[1]:

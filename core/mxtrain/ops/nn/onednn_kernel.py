@@ -7,11 +7,12 @@ import numpy as np
 from mxtrain.device import onednn
 
 
-def onednn_kernel(op, suits=None):
+def onednn_kernel(op, suits=None, min_size=0):
     """Decorator that registers a oneDNN kernel of an operator, for float32 arrays on a CPU.
 
-    suits(arrays, p): a further condition. The plain forward stands in for what the library does not implement, and in
-    a forked child, which inherits compiled plans but may not use the library.
+    suits(arrays, p): a further condition. min_size: elements that the first or the last input must have. The plain
+    forward stands in for what the library does not implement, and in a forked child, which inherits compiled plans but
+    may not use the library.
     """
 
     def when(arrays, p):
@@ -27,7 +28,7 @@ def onednn_kernel(op, suits=None):
             except onednn.NotImplementedByOneDnn:
                 return op.forward(xp, *arrays, **keywords)
 
-        return op.kernel("onednn", when)(forward)
+        return op.kernel("onednn", when, min_size)(forward)
 
     return register
 
