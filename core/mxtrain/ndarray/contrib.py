@@ -1,14 +1,16 @@
-"""`mx.nd.contrib`: control flow on NDArrays; the other functions stand beside these, made from their operators."""
+"""`mx.nd.contrib`: control flow and `rand_zipfian` on NDArrays; other functions stand beside, made from operators."""
 
 from collections.abc import Callable
 from typing import Any
 
 from mxtrain.base import ArgumentError
+from mxtrain.context import Context
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.operators import functions
 from mxtrain.ops.control_flow.nesting import as_arguments, as_pair, flatten, regroup, require_max_iterations
+from mxtrain.ops.random import zipfian
 
-__all__ = ["cond", "foreach", "while_loop"]
+__all__ = ["cond", "foreach", "rand_zipfian", "while_loop"]
 
 
 def foreach(body: Callable[..., Any], data: Any, init_states: Any, name: str = "foreach") -> tuple[Any, Any]:
@@ -81,3 +83,14 @@ def _filled_up(stacked: NDArray, length: int) -> NDArray:
         return stacked
     zeros = functions._zeros(shape=(missing, *stacked.shape[1:]), dtype=stacked.dtype, ctx=stacked.context)
     return functions.concat(stacked, zeros, dim=0)
+
+
+def rand_zipfian(
+    true_classes: NDArray, num_sampled: int, range_max: int, ctx: Context | None = None
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Classes drawn from [0, range_max), with replacement: P(c) = (log(c + 2) - log(c + 1)) / log(range_max + 1).
+
+    Returns the classes, (num_sampled,), int64; and how often each of true_classes (any shape) and of the drawn ones is
+    expected among num_sampled draws, float64. ctx: where to draw; that of true_classes by default.
+    """
+    return zipfian.rand_zipfian(functions, true_classes, num_sampled, range_max, ctx=ctx or true_classes.context)

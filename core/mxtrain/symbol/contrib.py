@@ -1,4 +1,4 @@
-"""`mx.sym.contrib`: control flow in graphs; the other functions stand beside these, made from their operators."""
+"""`mx.sym.contrib`: control flow and `rand_zipfian` in graphs; other functions stand beside, made from operators."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,12 +14,14 @@ from mxtrain.ops.control_flow.nesting import (
     regroup,
     require_max_iterations,
 )
+from mxtrain.ops.random import zipfian
 from mxtrain.ops.registry import find
 from mxtrain.symbol.cutting import Piece, body_scope, cut_out, distinct_outputs, stand_ins
 from mxtrain.symbol.graph import Entry, Node, stored_attributes
+from mxtrain.symbol.operators import functions
 from mxtrain.symbol.symbol_type import Symbol
 
-__all__ = ["cond", "foreach", "while_loop"]
+__all__ = ["cond", "foreach", "rand_zipfian", "while_loop"]
 
 
 def foreach(body: Callable[..., Any], data: Any, init_states: Any, name: str = "foreach") -> tuple[Any, Any]:
@@ -214,3 +216,12 @@ def _entry(symbol: Symbol) -> Entry:
     if len(symbol.heads) != 1:
         raise ArgumentError(f"Expected: Symbols of one output each. Received: {symbol!r} with {len(symbol.heads)}.")
     return symbol.heads[0]
+
+
+def rand_zipfian(true_classes: Symbol, num_sampled: int, range_max: int) -> tuple[Symbol, Symbol, Symbol]:
+    """Classes drawn from [0, range_max), with replacement: P(c) = (log(c + 2) - log(c + 1)) / log(range_max + 1).
+
+    Returns the classes, (num_sampled,), int64; and how often each of true_classes (any shape) and of the drawn ones is
+    expected among num_sampled draws, float64.
+    """
+    return zipfian.rand_zipfian(functions, true_classes, num_sampled, range_max)

@@ -60,7 +60,12 @@ class RandomFunctions:
         return self._draw("normal", {"loc": loc, "scale": scale}, ("mu", "sigma"), options)
 
     def randn(self, *shape: int, **kwargs: Any) -> Any:
-        """Numbers from the normal distribution (loc=0, scale=1), the shape as separate arguments."""
+        """Numbers from the normal distribution (loc=0, scale=1), the shape as separate arguments.
+
+        An array given as `data` does not matter, as in MXNet.
+        """
+        if isinstance(kwargs.get("data"), self._array_type):
+            del kwargs["data"]
         return self.normal(kwargs.pop("loc", 0), kwargs.pop("scale", 1), shape, **kwargs)
 
     def poisson(

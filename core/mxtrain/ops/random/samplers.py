@@ -36,10 +36,10 @@ def drawn_type(ins: types.Types, outs: types.Types, p: Any) -> tuple[types.Types
 
 
 def drawn_shape(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
-    """The output has the shape of the parameter, else that of its target, else (1,)."""
+    """The output has the shape of the parameter, else that of its target; in a graph, the one that its use asks for."""
     if any(size < 0 for size in p.shape):
         raise ArgumentError(f"Expected: sizes >= 0. Received: shape={p.shape}.")
-    return ins, [shapes.unify(tuple(p.shape) or None, outs[0]) or (1,)]
+    return ins, [shapes.unify(tuple(p.shape) or None, outs[0])]
 
 
 def _sampled_shape(ins: shapes.Shapes, outs: shapes.Shapes, p: Any) -> tuple[shapes.Shapes, shapes.Shapes]:
