@@ -20,8 +20,9 @@ from mxtrain.ndarray.assembly import (
 )
 from mxtrain.ndarray.assembly import to_dlpack as to_dlpack_for_read
 from mxtrain.ndarray.assembly import to_dlpack as to_dlpack_for_write
-from mxtrain.ndarray.creation import arange, empty, eye, from_numpy, full, linspace, ones, zeros
+from mxtrain.ndarray.creation import arange, empty, eye, from_numpy, full, linspace
 from mxtrain.ndarray.deferred import settle_all as _settle_all
+from mxtrain.ndarray.filled import ones, zeros
 from mxtrain.ndarray.operators import functions as _functions
 from mxtrain.ndarray.pairwise import (
     add,

@@ -1,8 +1,8 @@
 """`a[key]` and `a[key] = value` on NDArrays; importing this module installs them.
 
 As in MXNet 1.9.1: a basic key (integers, slices, None, ...) that selects one contiguous stretch of memory gives a view,
-any other key a copy; and a result without axes has the shape (1,). Boolean arrays select as in NumPy, which MXNet
-refuses or misreads.
+any other key a copy; and a result without axes has the shape (1,), but within `mx.np_shape()`. Boolean arrays select as
+in NumPy, which MXNet refuses or misreads.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ from mxtrain.ndarray import recording
 from mxtrain.ndarray.array_type import NDArray, on_device, transfer, wrap
 from mxtrain.ndarray.creation import as_numbers
 from mxtrain.ndarray.operators import functions
+from mxtrain.util import is_np_shape
 
 _BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
 
@@ -33,7 +34,7 @@ def get_item(self: NDArray, key: Any) -> NDArray:
             part = data[key]
             if isinstance(part, np.generic):  # NumPy gives an element of its own for a full integer key
                 part = data[(*key, ...) if isinstance(key, tuple) else (key, ...)]
-            if part.ndim == 0:
+            if part.ndim == 0 and not is_np_shape():
                 part = part.reshape(1)
             return self.view(part) if part.flags.c_contiguous else wrap(part.copy(order="C"), self._ctx)
         picked = self._ctx.xp.atleast_1d(data[_native_key(key, self._ctx)])

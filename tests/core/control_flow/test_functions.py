@@ -53,7 +53,7 @@ def test_returns_what_the_body_returned_nested_alike(call, wished):
         (lambda f: f.foreach(lambda d, s: (None, s), D, T), AssertionError, "outputs of foreach.*NDArray.*NoneType"),
         (lambda f: f.foreach(lambda d, s: (d, s), D.asnumpy(), T), AssertionError, "data of foreach.*ndarray"),
         (lambda f: f.foreach(lambda d, s: (d, s), D, 1), AssertionError, "states of foreach.*int"),
-        (lambda f: f.foreach(lambda d, s: (d, s), nd.zeros((0, 2)), T), ValueError, "at least one slice"),
+        (lambda f: f.foreach(lambda d, s: (d, s), nd.array(np.zeros((0, 2))), T), ValueError, "at least one slice"),
         (lambda f: f.foreach(lambda d, s: d, D, T), ValueError, "to return .outputs, states."),
         (lambda f: f.foreach(lambda d, s: (d[0], s), [D, nd.ones((2, 2))], T), IndexError, "2"),
         (lambda f: f.while_loop(lambda i: i < 3, lambda i: (i, i + 1), I), ValueError, "max_iterations"),

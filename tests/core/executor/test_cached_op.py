@@ -128,7 +128,7 @@ def test_new_shapes_and_dtypes_are_planned_anew():
     op = mx.nd.CachedOp(mx.sym.Variable("x") + 1)
     for shape in ((2,), (3, 4), (0,), (1, 1, 1)):
         for dtype in (np.float32, np.float64, np.float16, np.int32):
-            y = op(mx.nd.zeros(shape, dtype=dtype))
+            y = op(mx.nd.array(np.zeros(shape), dtype=dtype))
             assert (y.shape, y.dtype) == (shape, dtype)
 
 

@@ -70,13 +70,34 @@ def test_unknown_dtype():
 
 
 @pytest.mark.parametrize(("make", "value"), [(nd.zeros, 0), (nd.ones, 1)])
-@pytest.mark.parametrize("shape", [3, (3,), (2, 3), [2, 3], (0, 3), np.int64(2)])
+@pytest.mark.parametrize("shape", [3, (3,), (2, 3), [2, 3], np.int64(2)])
 def test_constants(make, value, shape):
     a = make(shape, mx.cpu(1), "float64")
     assert a.shape == np.zeros(shape).shape
     assert a.dtype == np.float64
     assert a.context == mx.cpu(1)
     assert (a.asnumpy() == value).all()
+
+
+@pytest.mark.parametrize("make", [nd.zeros, nd.ones])
+@pytest.mark.parametrize("shape", [(), 0, (0,), (2, 0), [0, 3]])
+def test_shapes_without_elements_are_for_numpy_semantics(make, shape):
+    with pytest.raises(mx.MXNetError, match="np_shape"):
+        make(shape)
+    with mx.np_shape():
+        assert make(shape).shape == np.zeros(shape).shape
+    # others take them anyway, as in MXNet 1.9.1
+    assert nd.empty(shape).shape == nd.full(shape, 2).shape == nd.array(np.zeros(shape)).shape == np.zeros(shape).shape
+
+
+def test_an_element_has_no_axes_under_numpy_semantics():
+    assert nd.ones(3)[0].shape == (1,)
+    with mx.np_shape():
+        a = nd.ones((3, 2))
+        element = a[0, 1]
+        assert element.shape == ()
+        element[()] = 5
+        assert a.asnumpy()[0, 1] == 5
 
 
 def test_default_context_is_that_of_the_block():

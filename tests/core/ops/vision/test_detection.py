@@ -17,7 +17,7 @@ def test_nms_in_every_dtype(dtype):
 
 
 def test_nms_of_no_boxes():
-    assert mx.nd.contrib.box_nms(mx.nd.zeros((2, 0, 6))).shape == (2, 0, 6)
+    assert mx.nd.contrib.box_nms(mx.nd.array(np.zeros((2, 0, 6)))).shape == (2, 0, 6)
 
 
 def test_nms_names_the_column_that_is_missing():
@@ -60,7 +60,9 @@ def test_decoding_undoes_encoding():
 
 def test_targets_without_labels_are_ignored():
     anchors, scores = mx.nd.array([[[0, 0, 1, 1]]]), mx.nd.zeros((2, 3, 1))
-    offsets, masks, classes = mx.nd.contrib.MultiBoxTarget(anchors, mx.nd.zeros((2, 0, 5)), scores, ignore_label=-3)
+    offsets, masks, classes = mx.nd.contrib.MultiBoxTarget(
+        anchors, mx.nd.array(np.zeros((2, 0, 5))), scores, ignore_label=-3
+    )
     assert not offsets.asnumpy().any()
     assert not masks.asnumpy().any()
     assert (classes.asnumpy() == -3).all()

@@ -42,9 +42,9 @@ def test_regions_of_no_image_give_zero(pool):
 
 def test_no_regions_give_no_output():
     data, none = random_array(1, 4, 4, 4), {"pooled_size": (2, 2), "spatial_scale": 1}
-    assert mx.nd.contrib.ROIAlign(data, mx.nd.zeros((0, 5)), **none).shape == (0, 4, 2, 2)
-    assert mx.nd.contrib.RROIAlign(data, mx.nd.zeros((0, 6)), **none).shape == (0, 4, 2, 2)
-    assert mx.nd.ROIPooling(data, mx.nd.zeros((0, 5)), **none).shape == (0, 4, 2, 2)
+    assert mx.nd.contrib.ROIAlign(data, mx.nd.array(np.zeros((0, 5))), **none).shape == (0, 4, 2, 2)
+    assert mx.nd.contrib.RROIAlign(data, mx.nd.array(np.zeros((0, 6))), **none).shape == (0, 4, 2, 2)
+    assert mx.nd.ROIPooling(data, mx.nd.array(np.zeros((0, 5))), **none).shape == (0, 4, 2, 2)
 
 
 def test_points_that_are_no_numbers_lie_outside():
