@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 import time
@@ -74,6 +75,8 @@ def run_scheduler(settings: ClusterSettings) -> int:
         replace_timeout=settings.replace_timeout,
         scheduler_timeout=settings.scheduler_timeout,
         min_workers=settings.min_workers,
+        host=socket.gethostname(),
+        pid=os.getpid(),
     )
 
     async def run() -> int:
@@ -103,7 +106,10 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
             rank = client.register()
             _log.info("server %d (pid %d) listens on %s", rank, os.getpid(), service.endpoint)
             memory = segment_memory(settings)
-            node = ServerNode(name, settings.job, lambda shard: ServerState(shard, settings.job, memory, controller))
+            keeps = settings.replace_timeout > 0
+            node = ServerNode(
+                name, settings.job, lambda shard: ServerState(shard, settings.job, memory, controller, keeps)
+            )
             client.wait_for_view()
             service.serve(node, partial(_look_around, client, service, node, stop), _POLL)
             return _end_server(client, rank, interrupted=stop.is_set())

@@ -118,8 +118,15 @@ class Job:
         self.nodes.append(node)
         return node
 
+    def replace(self, name: str, **env: str) -> Node:
+        """Start a process in place of one that has ended, as a launcher would."""
+        dead = self[name]
+        dead.process.wait(10)
+        return self.start(dead.role, dead.rank, **env)
+
     def __getitem__(self, name: str) -> Node:
-        return next(node for node in self.nodes if node.name == name)
+        """The newest process of that name."""
+        return next(node for node in reversed(self.nodes) if node.name == name)
 
     def of(self, role: str) -> list[Node]:
         return [node for node in self.nodes if node.role == role]

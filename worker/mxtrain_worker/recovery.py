@@ -41,7 +41,7 @@ class Recovery:
     @staticmethod
     def of(module: Any, train_data: Any) -> Recovery | None:
         """For a module whose servers keep positions and update its weights; None for any other."""
-        kvstore = getattr(module, "_kvstore", None)
+        kvstore: Any = getattr(module, "_kvstore", None)
         if not getattr(kvstore, "keeps_positions", False) or not hasattr(module, "_exec_group"):
             return None
         if not module._update_on_kvstore:

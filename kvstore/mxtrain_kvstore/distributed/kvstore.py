@@ -12,7 +12,7 @@ from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.device import to_numpy
 from mxtrain.ndarray import NDArray, empty
 from mxtrain.optimizer import Optimizer
-from mxtrain_kvstore.distributed import optimizer_states
+from mxtrain_kvstore.distributed import optimizer_states, positions
 from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.node import WorkerNode
 from mxtrain_kvstore.distributed.parameter import Parameter
@@ -123,9 +123,10 @@ class DistKVStore(KVStore):
             raise ArgumentTypeError(f"Expected: an mx.optimizer.Optimizer. Received: {type(optimizer).__name__}.")
         description = optimizer.to_config()
         self._optimizer = optimizer
-        if self.rank == 0:
+        if self.rank == 0 and not self._node.scheduler.replays:
             self._client.ask_all(m.SetOptimizer, self._number, description)
         self.barrier()
+        self._node.require_leader("set_optimizer")
 
     def set_updater(self, updater: Callable[[Any, NDArray, NDArray], None]) -> None:
         """Raises MXNetError: a function does not travel to servers."""
@@ -141,7 +142,7 @@ class DistKVStore(KVStore):
     def load_optimizer_states(self, fname: str) -> None:
         """Hand saved states out to the servers; every worker calls this, and worker 0's file counts."""
         optimizer = self._states_of()
-        if self.rank == 0:
+        if self.rank == 0 and not self._node.scheduler.replays:
             optimizer_states.load(self._client, self._number, self._directory, optimizer, fname)
         self.barrier()
 
@@ -149,6 +150,36 @@ class DistKVStore(KVStore):
         if self._optimizer is None:
             raise MXNetError("This KVStore has no optimizer, so it has no optimizer states. Call set_optimizer first.")
         return self._optimizer
+
+    # ---------------------------------------------------------------- a process in place of another
+
+    @property
+    def keeps_positions(self) -> bool:
+        """Whether the servers keep where workers are, because a new process may take the place of a dead one."""
+        return self._node.settings.replace_timeout > 0
+
+    @property
+    def replaces(self) -> bool:
+        """Whether this process has taken the place of a worker that died."""
+        return self._node.scheduler.replaces
+
+    def save_position(self, slot: int, step: int, data: bytes) -> None:
+        """Let the servers keep where this worker is, before the pushes of step number `step`.
+
+        Everything that was pushed before must have been pulled. slot: one of 16 things that are saved apart. data: at
+        most 16 MB, of any form.
+        """
+        position = positions.SavedPosition(slot, step, data, self._node.scheduler.barriers)
+        positions.save(self._client, self._number, position)
+
+    def read_position(self, slot: int) -> positions.SavedPosition | None:
+        """What the process in whose place this one is has saved last; None where there is nothing."""
+        return positions.read(self._client, self._number, slot)
+
+    def go_on_from(self, position: positions.SavedPosition) -> None:
+        """Push and pull as if this process had saved that position: a pull brings the weights of then."""
+        self._node.scheduler.skip_barriers(position.barriers)
+        positions.restore_rounds(self._client, self._number, position)
 
     # ---------------------------------------------------------------- job
 

@@ -96,6 +96,13 @@ class WorkerNode:
         self.client.fence()
         self.scheduler.barrier()
 
+    def require_leader(self, what: str) -> None:
+        """Raise MXNetError where worker 0 has died, who should have done something for all."""
+        view = self.scheduler.view
+        nodes = view.nodes if view is not None else ()
+        if any(n.role == pb.ROLE_WORKER and n.rank == 0 and n.state == pb.NODE_STATE_LOST for n in nodes):
+            raise MXNetError(f"Expected: worker 0 to do the {what} for all workers. Received: worker 0 has died.")
+
     def close(self) -> None:
         """Leave the job: in order, or telling everybody why this worker ends before its time."""
         if self._closed or os.getpid() != self._pid:  # a forked child has no part in the job

@@ -57,8 +57,11 @@ class SchedulerClient:
         self._released = 0
         self._passed = 0
         self._finishing = False
+        self._failing = False
+        self._scheduler = "never heard of"
         self._barrier_answers: dict[int, str] = {}
         self._goodbye = False
+        self._stream_has_ended = False
         self._refusal: str | None = None
         self._changed = threading.Condition()
         self._outgoing: queue.SimpleQueue[pb.NodeMessage | None] = queue.SimpleQueue()
@@ -133,8 +136,9 @@ class SchedulerClient:
 
     def fail(self, reason: str) -> None:
         """Tell everybody that this node cannot go on."""
+        self._failing = True
         self._outgoing.put(pb.NodeMessage(fail=pb.Fail(reason=reason[:2000])))
-        self._wait(lambda: self.failure is not None, 1.0)
+        self._wait(lambda: self._stream_has_ended, 1.0)
         self.close()
 
     def close(self) -> None:
@@ -217,15 +221,17 @@ class SchedulerClient:
         with self._changed:
             if not self._has_ended:
                 self.failure = (
-                    f"The scheduler (at {self.settings.scheduler_address}) is gone: its connection broke. "
-                    "Start the job again; load_checkpoint takes up its last checkpoint."
+                    f"The scheduler ({self._scheduler}, at {self.settings.scheduler_address}) is gone: "
+                    "its connection broke. Start the job again; load_checkpoint takes up its last checkpoint."
                 )
+            self._stream_has_ended = True
             self._changed.notify_all()
         self.on_change()
 
     @property
     def _has_ended(self) -> bool:
-        return self._goodbye or self.failure is not None or self._closing.is_set() or self._refusal is not None
+        left = self._goodbye or self._failing or self._closing.is_set()
+        return left or self.failure is not None or self._refusal is not None
 
     def _read(self, responses: Iterator[pb.SchedulerMessage]) -> None:
         try:
@@ -282,6 +288,7 @@ class SchedulerClient:
 
     def _take_welcome(self, welcome: pb.Welcome) -> None:
         again = self.rank >= 0
+        self._scheduler = f"host {welcome.host}, pid {welcome.pid}"
         self.rank, self._heartbeat_interval = welcome.rank, welcome.heartbeat_interval
         if not again:
             self.replaces, self._passed = welcome.replaces, welcome.released

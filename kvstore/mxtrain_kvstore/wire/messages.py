@@ -246,6 +246,37 @@ class SetProgress(NamedTuple):
     progress: dict[str, Any]
 
 
+@message(21, store=STORE, slot=Integer(15), step=Integer())
+class SavePosition(NamedTuple):
+    """Where the worker is in its training before its step number `step`. Payload: for itself, of any form.
+
+    slot: one of several things that are saved apart. Goes to every shard before the pushes of that step.
+    """
+
+    store: int
+    slot: int
+    step: int
+
+
+@message(22, request=REQUEST, store=STORE, slot=Integer(15))
+class ReadPosition(NamedTuple):
+    """Asks for the position that this rank has saved last. Answer: PositionIs."""
+
+    request: int
+    store: int
+    slot: int
+
+
+@message(23, request=REQUEST, segment=Integer(), slot=Integer(15), step=Integer())
+class ReadRounds(NamedTuple):
+    """Asks which rounds of a segment this rank had pushed when it saved the position of a step. Answer: Rounds."""
+
+    request: int
+    segment: int
+    slot: int
+    step: int
+
+
 # ---------------------------------------------------------------- from a server
 
 
@@ -341,6 +372,23 @@ class Behind(NamedTuple):
     applied: int
 
 
+@message(75, request=REQUEST, step=Integer(), found=Flag())
+class PositionIs(NamedTuple):
+    """The position before step number `step`. Payload, where found: what was saved."""
+
+    request: int
+    step: int
+    found: bool
+
+
+@message(76, request=REQUEST, rounds=ListOf(Integer(), 1 << 20))
+class Rounds(NamedTuple):
+    """The round that the worker had pushed, for each block of the segment."""
+
+    request: int
+    rounds: list[int]
+
+
 # ---------------------------------------------------------------- between servers
 
 
@@ -403,5 +451,5 @@ class Membership(NamedTuple):
 #: What changes a shard. Everything else may be asked again at any time.
 COMMANDS = frozenset(
     {OpenStore, Create, Write, Publish, Push, SetOptimizer, Command, LeaveStore, Farewell, Mirror}
-    | {WriteState, SetProgress}
+    | {WriteState, SetProgress, SavePosition}
 )

@@ -27,16 +27,21 @@ class Segment:
 
     Per block: `completed`, the last round whose result the values are; `taken`, the last round that was summed (the
     result follows at once, but for optimizers that need all blocks of a key); `pushed[rank]`, the last round that a
-    worker has pushed.
+    worker has pushed. previous: the values of the round before the completed one, where they are kept: a process that
+    takes the place of a dead worker may have to compute its last gradient from them again.
     """
 
-    def __init__(self, number: int, store: int, dtype: np.dtype, memory: SegmentMemory) -> None:
+    def __init__(
+        self, number: int, store: int, dtype: np.dtype, memory: SegmentMemory, keeps_previous: bool = False
+    ) -> None:
         self.number = number
         self.store = store
         self.dtype = dtype
         self.file = memory.file
         self.memory = memory.array
         self.values: np.ndarray = self.memory[: self.memory.size // dtype.itemsize * dtype.itemsize].view(dtype)
+        # pages that are never touched cost nothing
+        self.previous = np.empty(self.values.size, dtype) if keeps_previous else None
         self.labels: list[Label] = []
         self.shapes: dict[int, tuple[int, ...]] = {}
         self.starts: list[int] = [0]
@@ -67,6 +72,12 @@ class Segment:
         self.taken = _extended(self.taken, more)
         self.pushed = {rank: _extended(rounds, more) for rank, rounds in self.pushed.items()}
         return head
+
+    def keep_previous(self, first: int, stop: int) -> None:
+        """Keep the values of some blocks, which are about to change."""
+        if self.previous is not None:
+            low, high = self.bounds(first, stop)
+            self.previous[low:high] = self.values[low:high]
 
     def pushed_by(self, rank: int) -> np.ndarray:
         """The last round that a worker has pushed, for each block."""

@@ -12,9 +12,11 @@ from mxtrain import optimizer as optimizers
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.intervals import runs_where
 from mxtrain_server.parameters.key_updates import KeyUpdates
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.parked import Parked, Wanted
+from mxtrain_server.parameters.positions import Position, Positions
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.slab_updates import SlabUpdates
 from mxtrain_server.parameters.store import CompletedRun, Store
@@ -39,16 +41,23 @@ class ServerState:
     """All stores of a job on one server.
 
     workers: rank of every worker to the name of its node; None until the scheduler's view is known. controller: called
-    with (head, body) for every command of a worker.
+    with (head, body) for every command of a worker. keeps_previous: new processes may take the place of dead workers.
     """
 
     def __init__(
-        self, rank: int, job: str, memory: Memory, controller: Callable[[int, str], None] | None = None
+        self,
+        rank: int,
+        job: str,
+        memory: Memory,
+        controller: Callable[[int, str], None] | None = None,
+        keeps_previous: bool = False,
     ) -> None:
         self.rank = rank
         self.job = job
         self.memory = memory
         self.controller = controller
+        self.keeps_previous = keeps_previous
+        self.positions = Positions()
         self.stores: dict[int, Store] = {}
         self.segments: list[Segment | None] = []
         self.workers: Mapping[int, str] | None = None
@@ -63,7 +72,7 @@ class ServerState:
 
     def fresh(self) -> ServerState:
         """A state like this one at its beginning."""
-        return ServerState(self.rank, self.job, self.memory, self.controller)
+        return ServerState(self.rank, self.job, self.memory, self.controller, self.keeps_previous)
 
     def set_workers(self, workers: Mapping[int, str]) -> None:
         """The workers of the job, from the scheduler's first view."""
@@ -75,7 +84,7 @@ class ServerState:
         try:
             if handler is None:
                 raise RequestError(f"A worker does not send {type(message).__name__}.")
-            if type(message) in (m.Push, m.Write, m.WriteState):
+            if type(message) in (m.Push, m.Write, m.WriteState, m.SavePosition):
                 handler(rank, message, payload)
             else:
                 handler(rank, message)
@@ -97,7 +106,7 @@ class ServerState:
         store = self.stores.get(message.store)
         if store is None:
             members = set(self.workers or {}) - self.departed
-            store = self.stores[message.store] = Store(message.store, message.mode, members)
+            store = self.stores[message.store] = Store(message.store, message.mode, members, self.keeps_previous)
         if store.mode != message.mode:
             raise RequestError(
                 f"Expected: KVStore number {message.store} to be dist_{store.mode} on every worker. "
@@ -118,10 +127,11 @@ class ServerState:
         self.answers.append(Answer(rank, m.Created(message.request, places)))
 
     def write(self, rank: int, message: m.Write, payload: np.ndarray | None) -> None:
-        """Take initial values; those of keys that were pushed before stay as they are."""
+        """Take initial values; those of keys that were pushed or published before stay as they are."""
         for segment, first, stop, _, values in self._payload_runs(message.runs, payload):
             low, high = segment.bounds(first, stop)
-            if not segment.completed[first:stop].any():
+            known = segment.labels[first].key in self._store(segment.store).directory
+            if not known and not segment.completed[first:stop].any():
                 segment.values[low:high] = values
 
     def publish(self, rank: int, message: m.Publish) -> None:
@@ -188,14 +198,26 @@ class ServerState:
 
     def _send_values(self, segment: Segment, wanted: Wanted) -> None:
         lasting = self._store(segment.store).mode == "sync"
-        if wanted.mapped and lasting:
+        if segment.previous is not None and bool((segment.completed[wanted.first : wanted.stop] > wanted.number).any()):
+            self._send_old_values(segment, wanted)
+        elif wanted.mapped and lasting:
             run = [segment.number, wanted.first, wanted.stop - wanted.first, wanted.number]
             self.answers.append(Answer(wanted.rank, m.Pulled([run], True)))
-            return
+        else:
+            self._send_from(segment, wanted, segment.values, lasting)
+
+    def _send_old_values(self, segment: Segment, wanted: Wanted) -> None:
+        """A process in the place of a dead worker asks for the values that the dead one had: one round back at most."""
+        behind = segment.completed[wanted.first : wanted.stop] == wanted.number + 1
+        for old, source in ((True, segment.previous), (False, segment.values)):
+            for first, stop in runs_where(behind == old, wanted.first):
+                self._send_from(segment, wanted._replace(first=first, stop=stop), source, True)
+
+    def _send_from(self, segment: Segment, wanted: Wanted, values: Any, lasting: bool) -> None:
         for first, stop in _frames(segment, wanted.first, wanted.stop):
             low, high = segment.bounds(first, stop)
             pulled = m.Pulled([[segment.number, first, stop - first, wanted.number]], False)
-            self.answers.append(Answer(wanted.rank, pulled, segment.values[low:high], lasting))
+            self.answers.append(Answer(wanted.rank, pulled, values[low:high], lasting))
 
     def explain(self, rank: int, message: m.Explain) -> None:
         """Say which workers the runs wait for."""
@@ -272,6 +294,34 @@ class ServerState:
             raise RequestError(f"Segment {number}: expected the first block of a key. Received: block {head}.")
         return segment
 
+    # ---------------------------------------------------------------- positions
+
+    def save_position(self, rank: int, message: m.SavePosition, payload: np.ndarray | None) -> None:
+        """Keep where a worker is in its training, and which rounds it has pushed by then."""
+        store = self._store(message.store)
+        rounds = {segment.number: segment.pushed_by(rank).copy() for segment in store.segments}
+        data = b"" if payload is None else payload.tobytes()
+        self.positions.save((rank, message.store, message.slot), Position(message.step, data, rounds))
+
+    def read_position(self, rank: int, message: m.ReadPosition) -> None:
+        """What the process in whose place this one is has saved."""
+        found = self.positions.find((rank, message.store, message.slot))
+        if found is None:
+            self.answers.append(Answer(rank, m.PositionIs(message.request, 0, False)))
+        else:
+            data = np.frombuffer(found.data, np.uint8)
+            self.answers.append(Answer(rank, m.PositionIs(message.request, found.step, True), data))
+
+    def read_rounds(self, rank: int, message: m.ReadRounds) -> None:
+        """Which rounds of a segment's blocks the worker had pushed when it saved the position of a step."""
+        segment = self._segment(message.segment)
+        found = self.positions.find((rank, segment.store, message.slot))
+        rounds = segment.pushed_by(rank)
+        if found is not None and found.step == message.step and segment.number in found.rounds:
+            saved = found.rounds[segment.number]
+            rounds = np.concatenate([saved, rounds[saved.size :]])
+        self.answers.append(Answer(rank, m.Rounds(message.request, rounds.tolist())))
+
     # ---------------------------------------------------------------- members
 
     def leave_store(self, rank: int, message: m.LeaveStore) -> None:
@@ -309,6 +359,7 @@ class ServerState:
 
     def _depart(self, rank: int) -> None:
         self.departed.add(rank)
+        self.positions.forget(rank)
         for store in list(self.stores.values()):
             self._remove(rank, store)
         self._ask_again(without=rank)
@@ -473,4 +524,7 @@ def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
         m.Sync: state.sync,
         m.MapSegment: state.map_segment,
         m.Mirror: state.mirror,
+        m.SavePosition: state.save_position,
+        m.ReadPosition: state.read_position,
+        m.ReadRounds: state.read_rounds,
     }

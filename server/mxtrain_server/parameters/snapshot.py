@@ -24,6 +24,7 @@ def dump(state: ServerState) -> dict[str, Any]:
         "departed": sorted(state.departed),
         "segments": [None if segment is None else _dump_segment(segment) for segment in state.segments],
         "stores": [_dump_store(store) for store in state.stores.values()],
+        "positions": state.positions.dump(),
         "mirrors": [[rank, number, file] for (rank, number), file in state.mirror_files.items()],
     }
 
@@ -32,6 +33,7 @@ def load(state: ServerState, tree: Mapping[str, Any]) -> None:
     """Let a new state know what `dump` gave."""
     state.workers = None if tree["workers"] is None else dict(tree["workers"])
     state.departed = set(tree["departed"])
+    state.positions.load(tree["positions"])
     state.segments = [None if part is None else _load_segment(part, state.memory) for part in tree["segments"]]
     state.parked = [Parked() for _ in state.segments]
     for part in tree["stores"]:
@@ -54,12 +56,16 @@ def _dump_segment(segment: Segment) -> dict[str, Any]:
         "taken": segment.taken,
         "pushed": sorted(segment.pushed.items()),
         "values": segment.values[: segment.starts[-1]],
+        "previous": None if segment.previous is None else segment.previous[: segment.starts[-1]],
     }
 
 
 def _load_segment(tree: Mapping[str, Any], memory: Memory) -> Segment:
     dtype = as_dtype(tree["dtype"])
-    segment = Segment(tree["number"], tree["store"], dtype, memory.allocate(tree["nbytes"]))
+    previous = tree["previous"]
+    segment = Segment(tree["number"], tree["store"], dtype, memory.allocate(tree["nbytes"]), previous is not None)
+    if segment.previous is not None:
+        segment.previous[: previous.size] = previous
     segment.labels = [Label(*label) for label in tree["labels"]]
     segment.shapes = {head: tuple(shape) for head, shape in tree["shapes"]}
     segment.starts = list(tree["starts"])
@@ -73,6 +79,7 @@ def _dump_store(store: Store) -> dict[str, Any]:
     return {
         "number": store.number,
         "mode": store.mode,
+        "keeps_previous": store.keeps_previous,
         "members": sorted(store.members),
         "directory": list(store.directory.values()),
         "optimizer": store.updates.description(),
@@ -85,7 +92,7 @@ def _dump_store(store: Store) -> dict[str, Any]:
 
 
 def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
-    store = Store(tree["number"], tree["mode"], set(tree["members"]))
+    store = Store(tree["number"], tree["mode"], set(tree["members"]), tree["keeps_previous"])
     for segment in segments:
         if segment.store == store.number:
             store.adopt(segment)

@@ -34,15 +34,16 @@ class Store:
 
     sync: a round of a block is complete when every member has pushed it; the pushes are summed in rank order, whatever
     their order of arrival. A worker that leaves takes no part in rounds that it has not pushed. async: every push is
-    applied when it comes.
+    applied when it comes. keeps_previous: see Segment.
     """
 
-    def __init__(self, number: int, mode: str, members: set[int]) -> None:
+    def __init__(self, number: int, mode: str, members: set[int], keeps_previous: bool = False) -> None:
         if mode not in MODES:
             raise RequestError(f"Expected: a mode of {MODES}. Received: {mode!r}.")
         self.number = number
         self.mode = mode
         self.members = members
+        self.keeps_previous = keeps_previous and mode == "sync"
         self.updates: Updates = Replace() if mode == "sync" else NoOptimizer()
         self.segments: list[Segment] = []
         self.heads: dict[Hashable, tuple[Segment, int]] = {}
@@ -87,7 +88,7 @@ class Store:
         segment = self._open.get(dtype)
         if segment is None or segment.room < size:
             nbytes = max(SEGMENT_BYTES, size * dtype.itemsize)
-            segment = Segment(next_number, self.number, dtype, memory.allocate(nbytes))
+            segment = Segment(next_number, self.number, dtype, memory.allocate(nbytes), self.keeps_previous)
             self.adopt(segment)
         return segment
 
@@ -103,26 +104,39 @@ class Store:
     def push(
         self, rank: int, segment: Segment, first: int, blocks: int, number: int, values: np.ndarray
     ) -> list[CompletedRun]:
-        """Take one worker's push of round `number`; returns what it completed. A push that was taken before is dropped.
+        """Take one worker's push of round `number`; returns what it completed. What was taken before is dropped.
 
         values: flat, the blocks' elements, of the segment's dtype. Raises RequestError for a round out of turn.
         """
         stop = first + blocks
         low, _ = segment.bounds(first, stop)
         pushed = segment.pushed_by(rank)[first:stop]
-        if not bool((pushed == number - 1).all()):
-            if bool((pushed >= number).all()):
-                self.duplicates += 1
-                return []
-            raise RequestError(
-                f"Keys {segment.names(first, stop)[:3]} of worker {rank}: expected round {int(pushed.min()) + 1}. "
-                f"Received: round {number}."
-            )
+        new = pushed == number - 1
+        if not bool(new.all()):
+            return self._push_new(rank, segment, first, stop, number, values, new)
         pushed[:] = number
         if self.mode == "async":
             return self._apply(segment, first, stop, [values], rank)
         self.contributions[segment.number].add(number, Piece(rank, first, stop, low, values, blocks))
         return self.advance(segment, first, stop)
+
+    def _push_new(
+        self, rank: int, segment: Segment, first: int, stop: int, number: int, values: np.ndarray, new: np.ndarray
+    ) -> list[CompletedRun]:
+        """Of a push that was taken before, in part or as a whole, take what is new."""
+        pushed = segment.pushed_by(rank)[first:stop]
+        if bool((pushed < number - 1).any()):
+            raise RequestError(
+                f"Keys {segment.names(first, stop)[:3]} of worker {rank}: expected round {int(pushed.min()) + 1}. "
+                f"Received: round {number}."
+            )
+        self.duplicates += 1
+        completed: list[CompletedRun] = []
+        base, _ = segment.bounds(first, stop)
+        for start, end in list(runs_where(new, first)):
+            low, high = segment.bounds(start, end)
+            completed += self.push(rank, segment, start, end - start, number, values[low - base : high - base])
+        return completed
 
     def advance(self, segment: Segment, first: int, stop: int) -> list[CompletedRun]:
         """Carry out every round of these blocks that nobody is missing from."""
@@ -154,6 +168,7 @@ class Store:
     def _apply(
         self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
     ) -> list[CompletedRun]:
+        segment.keep_previous(first, stop)
         runs = self.updates.apply(segment, first, stop, arrays, source)
         for start, end in runs:
             segment.completed[start:end] = segment.taken[start:end]

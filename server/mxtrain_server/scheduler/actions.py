@@ -42,7 +42,7 @@ Action = Send | Close | Log | Stop
 
 @dataclass(frozen=True)
 class SchedulerRules:
-    """What a scheduler goes by; durations in seconds (see mxtrain_kvstore.settings)."""
+    """What a scheduler goes by; durations in seconds (see mxtrain_kvstore.settings). host, pid: its own."""
 
     job: str
     num_workers: int
@@ -56,3 +56,5 @@ class SchedulerRules:
     replace_timeout: float = 0.0
     scheduler_timeout: float = 60.0
     min_workers: int = 1
+    host: str = ""
+    pid: int = 0

@@ -67,6 +67,8 @@ class SchedulerState:
             heartbeat_timeout=self.rules.heartbeat_timeout,
             replaces=replaces,
             released=member.released,
+            host=self.rules.host,
+            pid=self.rules.pid,
         )
         self._send(member, pb.SchedulerMessage(welcome=welcome))
 

@@ -1,0 +1,54 @@
+"""Where this worker is in its training, kept by the servers for a process that may have to take its place."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+
+from mxtrain_kvstore.distributed.client import ParameterClient
+from mxtrain_kvstore.wire import messages as m
+
+_BARRIERS = struct.Struct(">Q")
+
+
+class SavedPosition(NamedTuple):
+    """What was saved before step number `step`; barriers: how many the worker had been in by then."""
+
+    slot: int
+    step: int
+    data: bytes
+    barriers: int
+
+
+def save(client: ParameterClient, store: int, position: SavedPosition) -> None:
+    """Let every server keep a position. Comes before pushes that follow, and after those before it."""
+    message = m.SavePosition(store, position.slot, position.step)
+    payload = np.frombuffer(_BARRIERS.pack(position.barriers) + position.data, np.uint8)
+    with client.lock:
+        client.flush()
+        for server in range(client.channel.num_servers):
+            client.send(server, message, payload)
+
+
+def read(client: ParameterClient, store: int, slot: int) -> SavedPosition | None:
+    """The newest position that any server has: it was sent when all had taken everything before it."""
+    newest: SavedPosition | None = None
+    for reply in client.ask_all(m.ReadPosition, store, slot):
+        found = reply.message
+        if found.found and (newest is None or found.step > newest.step):
+            data = reply.payload.tobytes() if reply.payload is not None else b""
+            newest = SavedPosition(slot, found.step, data[_BARRIERS.size :], _BARRIERS.unpack_from(data)[0])
+    return newest
+
+
+def restore_rounds(client: ParameterClient, store: int, position: SavedPosition) -> None:
+    """Go on with the rounds that had been pushed when a position was saved."""
+    for lane in client.lanes:
+        for segment in lane.segments.values():
+            if segment.store != store:
+                continue
+            reply = client.ask_one(lane.server, m.ReadRounds, segment.number, position.slot, position.step)
+            for block in segment.known():
+                block.parameter.pushed = block.parameter.seen = reply.message.rounds[block.index]
