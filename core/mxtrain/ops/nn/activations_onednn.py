@@ -17,7 +17,7 @@ def _is_plain(arrays, p):
     return (
         p.axis in (-1, arrays[0].ndim - 1)
         and p.temperature in (None, 1.0)
-        and p.dtype in (None, np.float32)
+        and (p.dtype is None or p.dtype == np.float32)  # (a float64 dtype equals None)
         and not p.use_length
     )
 
