@@ -11,7 +11,20 @@ from mxtrain.device import gpu_count as num_gpus
 __all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
 
 
-class Context:
+class _ContextType(type):
+    """What the class itself has: the current context, under the name that older scripts know."""
+
+    @property
+    def default_ctx(cls) -> "Context":
+        """The default context of this thread."""
+        return current_context()
+
+    @default_ctx.setter
+    def default_ctx(cls, ctx: "Context") -> None:
+        set_thread_default(ctx)
+
+
+class Context(metaclass=_ContextType):
     """A device, such as `mx.cpu()` or `mx.gpu(1)`; there is one object per device, so `is` compares devices.
 
     device_type: "cpu", "gpu", "cpu_pinned", "cpu_shared", or a Context (returned as it is).

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 from mxtrain.atomic_write import write_atomically
-from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.context import Context, num_gpus
 from mxtrain.device import to_numpy
 from mxtrain.ndarray.array_type import NDArray, from_backend, from_numpy_copy
@@ -19,6 +21,7 @@ from mxtrain.ndarray.params_file import (
     encode,
     encode_one,
 )
+from mxtrain.ndarray.sparse_array import BaseSparseNDArray, rebuild
 from mxtrain.util import is_np_shape
 
 
@@ -50,14 +53,14 @@ def load(fname: str | os.PathLike[str]) -> list[NDArray] | dict[str, NDArray]:
     of another kind.
     """
     _check_fname(fname)
-    return _arrays_of(*decode_file(fname, is_np_shape()), os.fspath(fname))
+    return _arrays_of(*decode_file(fname, is_np_shape()))
 
 
 def loads(buffer: bytes | bytearray | memoryview) -> list[NDArray] | dict[str, NDArray]:
     """The arrays in the bytes of a file; see `load`."""
     if not isinstance(buffer, (bytes, bytearray, memoryview)):
         raise ArgumentTypeError(f"Expected: the bytes of a file. Received: {type(buffer).__name__}.")
-    return _arrays_of(*decode_bytes(buffer, is_np_shape()), "<buffer>")
+    return _arrays_of(*decode_bytes(buffer, is_np_shape()))
 
 
 load_frombuffer = loads
@@ -84,22 +87,23 @@ def _records_of(data: Any) -> tuple[list[ArrayRecord], list[str]]:
 def _record_of(array: Any) -> ArrayRecord:
     if not isinstance(array, NDArray):
         raise ArgumentTypeError(f"Expected: NDArrays only. Received: {type(array).__name__}.")
-    ctx = array.context
-    return dense_record(to_numpy(array.data_array), (ctx.device_typeid, ctx.device_id))
+    device = array.context.device_typeid, array.context.device_id
+    if isinstance(array, BaseSparseNDArray):
+        stored = array.storage.map(to_numpy)
+        return ArrayRecord(stored.values, device, stored.stype, stored.shape, stored.index_arrays)
+    return dense_record(to_numpy(array.data_array), device)
 
 
-def _arrays_of(records: list[ArrayRecord], names: list[str], source: str) -> list[NDArray] | dict[str, NDArray]:
-    arrays = [_array_of(record, source) for record in records]
+def _arrays_of(records: list[ArrayRecord], names: list[str]) -> list[NDArray] | dict[str, NDArray]:
+    arrays = [_array_of(record) for record in records]
     return dict(zip(names, arrays, strict=True)) if names else arrays
 
 
-def _array_of(record: ArrayRecord, source: str) -> NDArray:
-    if record.storage != "default":
-        raise MXNetError(
-            f"{source}: expected dense arrays only. Received: a {record.storage} array of shape {record.shape}."
-            " Read it with mxtrain.ndarray.params_file.decode_file."
-        )
+def _array_of(record: ArrayRecord) -> NDArray:
     ctx = _context_of(*record.device)
+    if record.storage != "default":
+        arrays = (record.values, *(index.astype(np.int64, copy=False) for index in record.indices))
+        return rebuild(record.storage, arrays, record.shape, ctx.device_type, ctx.device_id)
     if ctx.device_type == "cpu":
         return from_backend(record.values, ctx)
     return from_numpy_copy(record.values, ctx.device_type, ctx.device_id)
@@ -118,7 +122,9 @@ def set_state(self: NDArray, state: Any) -> None:
     handle = state.get("handle") if isinstance(state, dict) else None
     if not isinstance(handle, (bytes, bytearray, memoryview)):
         raise ArgumentTypeError(f"Expected: a state {{'handle': bytes}}. Received: {state!r:.100}.")
-    source = _array_of(decode_one(handle, "<state>"), "<state>")
+    source = _array_of(decode_one(handle, "<state>"))
+    if source.stype != "default":
+        raise ArgumentError(f"Expected: the state of a dense array. Received: one of a {source.stype} array.")
     self._data, self._ctx = source._data, source._ctx
     self._entry = self._family = None
 

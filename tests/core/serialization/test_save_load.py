@@ -99,9 +99,20 @@ def test_file_errors_name_the_file(tmp_path):
         serialization.load(tmp_path / "half")
 
 
-def test_sparse_arrays_are_refused_with_the_way_to_read_them():
-    with pytest.raises(MXNetError, match="row_sparse array of shape"):
-        serialization.load(_HERE / "sparse.params")
+def test_sparse_arrays_come_back_and_are_written_byte_for_byte():
+    loaded = serialization.load(_HERE / "sparse.params")
+    assert serialization.dumps(loaded) == (_HERE / "sparse.params").read_bytes()
+    arrays = loaded.values() if isinstance(loaded, dict) else loaded
+    assert {array.stype for array in arrays} >= {"csr", "row_sparse"}
+    for array in arrays:
+        array.check_format()
+
+
+@pytest.mark.parametrize("stype", ["csr", "row_sparse"])
+def test_sparse_arrays_that_store_nothing(stype):
+    (loaded,) = serialization.loads(serialization.dumps([nd.sparse.zeros(stype, (4, 3), dtype="int32")]))
+    assert (loaded.stype, loaded.shape, loaded.dtype) == (stype, (4, 3), np.int32)
+    assert not loaded.asnumpy().any()
 
 
 def test_np_shape_decides_the_variant_of_the_format():

@@ -171,6 +171,14 @@ def _storage(name: str) -> tuple[Form, ...]:
     return () if keeps_zero is None else on_values("csr", "row_sparse", when=lambda p: keeps_zero(p.scalar))
 
 
+def _case_scalars(name: str) -> list[float]:
+    """Scalars for the test cases: one, and one that keeps sparse arrays sparse where the first does not."""
+    keeps_zero = _KEEPS_ZERO.get(name)
+    if keeps_zero is None or keeps_zero(1.5):
+        return [1.5]
+    return [1.5, next(scalar for scalar in (0.0, -1.5) if keeps_zero(scalar))]
+
+
 @functools.lru_cache(1024)
 def _as_element(dtype: np.dtype, scalar: float) -> Any:
     """A number as MXNet converts it to an integer dtype: without its fraction, wrapped around where it is too large."""
@@ -200,7 +208,7 @@ def _declare(names: tuple[str, ...], meaning: str, compute: Callable[..., Any], 
         *names,
         doc=f"{meaning[0].upper()}{meaning[1:]}, element by element.\n\n"
         "data: any shape and dtype. scalar: a number, converted to that dtype. Output: the same shape and dtype.",
-        cases=[Case(data=(2, 3), scalar=1.5, low=low, high=low + 0.8)],
+        cases=[Case(data=(2, 3), scalar=scalar, low=low, high=low + 0.8) for scalar in _case_scalars(names[0])],
         forward=forward,
         gradient=gradient if callable(formula) else formula,
         infer_shape=shapes.same,

@@ -17,7 +17,7 @@ def check_inputs(matrix, weight, bias, num_hidden):
     require_one_dtype(matrix, weight, bias)
     require_shape("weight", weight, (num_hidden, matrix.shape[1]))
     if bias is not None:
-        require_shape("bias", bias, (num_hidden,))
+        require_shape("bias", bias, (num_hidden, 1) if bias.ndim == 2 else (num_hidden,))
 
 
 def _infer_data(data, weight, out, flatten):
@@ -27,6 +27,12 @@ def _infer_data(data, weight, out, flatten):
     if out is None:
         return data if data is None else (*data[:-1], max(data[-1], size_at(weight, 1)))
     return shapes.unify(data, (*out[:-1], size_at(weight, 1)))
+
+
+def _gradient_of_bias(F, gy, bias):
+    total = F._sum_onto_axis(gy, axis=-1)
+    # of arrays: a graph infers the shape of its bias as (num_hidden,)
+    return F.reshape_like(total, bias) if getattr(bias, "ndim", 1) == 2 else total
 
 
 @operator(
@@ -41,8 +47,8 @@ class FullyConnected:
     """Linear transformation: y = data @ weight.T + bias.
 
     data: (N, ...), flattened to (N, D); with flatten=False (..., D), the transformation of its last axis.
-    weight: (num_hidden, D). bias: (num_hidden,), absent with no_bias. Output: (N, num_hidden), or (..., num_hidden).
-    All of one floating dtype. Source: MXNet 1.9.1's `FullyConnected`.
+    weight: (num_hidden, D). bias: (num_hidden,) or (num_hidden, 1), absent with no_bias. Output: (N, num_hidden), or
+    (..., num_hidden). All of one floating dtype. Source: MXNet 1.9.1's `FullyConnected`.
     """
 
     def inputs(p):
@@ -55,15 +61,17 @@ class FullyConnected:
             features = sizes_product(data[1:]) if p.flatten else data[-1]
             weight = shapes.unify(weight, (p.num_hidden, features))
             out = shapes.unify(out, (data[0], p.num_hidden) if p.flatten else (*data[:-1], p.num_hidden))
-        bias = [] if p.no_bias else [shapes.unify(ins[2], (p.num_hidden,))]
-        return [data, weight, *bias], [out]
+        if p.no_bias:
+            return [data, weight], [out]
+        is_column = ins[2] is not None and len(ins[2]) == 2
+        return [data, weight, shapes.unify(ins[2], (p.num_hidden, 1) if is_column else (p.num_hidden,))], [out]
 
     def forward(xp, data, weight, bias=None, *, num_hidden: int, no_bias: bool = False, flatten: bool = True, out=None):
         matrix = as_matrix(data, flatten)
         check_inputs(matrix, weight, bias, num_hidden)
         result = product(xp, matrix, weight.T, None if out is None else out.reshape(matrix.shape[0], num_hidden))
         if bias is not None:
-            result += bias
+            result += bias.reshape(-1)
         if out is not None:
             return out
         return result if flatten else result.reshape(*data.shape[:-1], num_hidden)
@@ -73,7 +81,7 @@ class FullyConnected:
         return (
             F._fully_connected_backward_data(gy, weight, data, **form) if needs[0] else None,
             F._fully_connected_backward_weight(gy, data, **form) if needs[1] else None,
-            F._sum_onto_axis(gy, axis=-1) if not no_bias and needs[2] else None,
+            _gradient_of_bias(F, gy, bias) if not no_bias and needs[2] else None,
         )
 
 

@@ -31,7 +31,7 @@ def _forward(xp, data, weight, bias=None, *, num_hidden, flatten, no_bias, out=N
     result = out.reshape(matrix.shape[0], num_hidden)
     product(matrix, weight.T, result)
     if bias is not None:
-        result += bias
+        result += bias.reshape(-1)
     return out
 
 

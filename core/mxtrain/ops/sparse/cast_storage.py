@@ -14,7 +14,7 @@ def _to(xp, data, *, stype):
     return converted.copy() if converted is data else converted
 
 
-@operator("cast_storage", "_sparse_cast_storage", cases=[Case(data=(2, 3), stype="default")])
+@operator("cast_storage", "_sparse_cast_storage", cases=[Case(data=(2, 3), stype=stype) for stype in STORAGE_TYPES])
 class CastStorage:
     """The array in the storage type `stype`: "default", "row_sparse" or "csr" (matrices only).
 

@@ -1,68 +1,51 @@
 """The forms of `dot` and of its gradients: which products of sparse matrices have kernels, and what they give."""
 
+from collections.abc import Callable
 from typing import Any
 
-from mxtrain.base import ArgumentError
 from mxtrain.ops import types
 from mxtrain.ops.kernels.sparse.conversion import convert, to_dense
 from mxtrain.ops.kernels.sparse.products import multiply, multiply_row_sparse, multiply_transposed, transposed
-from mxtrain.ops.sparse.containers import CSR, DENSE, ROW_SPARSE, STORAGE_TYPES, Csr, RowSparse
+from mxtrain.ops.sparse.containers import CSR, DENSE, ROW_SPARSE, STORAGE_TYPES, Csr, RowSparse, storage_of
 from mxtrain.ops.storage import Form, form
+
+DenseDot = Callable[[Any, Any, Any, bool, bool], Any]  # (xp, lhs, rhs, transpose_a, transpose_b) -> product
+DotShape = Callable[[tuple[int, ...], tuple[int, ...], bool, bool], tuple[int, ...]]
 
 
 def _as_matrix(xp: Any, value: Any, transpose: bool, as_column: bool) -> Any:
-    """A dense factor as a matrix of two axes; a vector is a column, or a row."""
+    """A factor of one or two axes as a dense matrix; a vector is a column, or a row."""
     dense = to_dense(xp, value)
     if dense.ndim == 1:
         return dense.reshape((-1, 1) if as_column else (1, -1))
     return dense.T if transpose else dense
 
 
-def _product(xp: Any, lhs: Any, rhs: Any, transpose_a: bool, transpose_b: bool) -> Any:
+def _product_with_csr(xp: Any, lhs: Any, rhs: Any, transpose_a: bool, transpose_b: bool) -> Any:
     """The product in the storage in which it comes: row_sparse for csr.T @ ..., else dense."""
     if isinstance(lhs, Csr):
-        return _product_of_csr(xp, lhs, rhs, transpose_a, transpose_b)
-    if not isinstance(rhs, Csr):
-        return xp.matmul(_as_matrix(xp, lhs, transpose_a, False), _as_matrix(xp, rhs, transpose_b, True))
+        if isinstance(rhs, RowSparse) and not transpose_a and not transpose_b and rhs.ndim == 2:
+            return multiply_row_sparse(xp, lhs, rhs)
+        right = _as_matrix(xp, rhs, transpose_b, True)
+        return multiply_transposed(xp, lhs, right) if transpose_a else multiply(xp, lhs, right)
     left = _as_matrix(xp, lhs, transpose_a, False)
     matrix = rhs if transpose_b else transposed(xp, rhs)  # a @ b = (b.T @ a.T).T
     return xp.ascontiguousarray(multiply(xp, matrix, left.T).T)
 
 
-def _product_of_csr(xp: Any, lhs: Csr, rhs: Any, transpose_a: bool, transpose_b: bool) -> Any:
-    if isinstance(rhs, RowSparse) and not transpose_a and not transpose_b and rhs.ndim == 2:
-        return multiply_row_sparse(xp, lhs, rhs)
-    right = _as_matrix(xp, rhs, transpose_b, True)
-    return multiply_transposed(xp, lhs, right) if transpose_a else multiply(xp, lhs, right)
-
-
-def _shape(lhs: Any, rhs: Any, transpose_a: bool, transpose_b: bool) -> tuple[int, ...]:
-    """The shape of the product of matrices. Raises ArgumentError for factors that do not fit."""
-    if not 1 <= lhs.ndim <= 2 or not 1 <= rhs.ndim <= 2:
-        raise ArgumentError(f"Expected: matrices beside a sparse one. Received: shapes {lhs.shape} and {rhs.shape}.")
-    left, summed = (lhs.shape[:1], lhs.shape[-1]) if lhs.ndim == 2 else ((), lhs.shape[0])
-    if transpose_a and lhs.ndim == 2:
-        left, summed = lhs.shape[1:], lhs.shape[0]
-    right, other = rhs.shape[1:], rhs.shape[0]
-    if transpose_b and rhs.ndim == 2:
-        right, other = rhs.shape[:1], rhs.shape[1]
-    if summed != other:
-        raise ArgumentError(
-            f"Expected: summed axes of one size. Received: lhs.shape={lhs.shape}, rhs.shape={rhs.shape}, "
-            f"transpose_a={transpose_a}, transpose_b={transpose_b}."
-        )
-    return (*left, *right) or (1,)
-
-
-def _dot(stype: str) -> Any:
+def _dot(stype: str, dense_dot: DenseDot, dot_shape: DotShape) -> Any:
     """The kernel of `dot` whose result has a storage type."""
 
     def compute(
         xp: Any, lhs: Any, rhs: Any, *, transpose_a: bool, transpose_b: bool, forward_stype: str | None = None
     ) -> Any:
         types.unify(lhs.dtype, rhs.dtype)
-        shape = _shape(lhs, rhs, transpose_a, transpose_b)
-        return convert(xp, _shaped(_product(xp, lhs, rhs, transpose_a, transpose_b), shape), stype)
+        shape = dot_shape(tuple(lhs.shape), tuple(rhs.shape), transpose_a, transpose_b)
+        if CSR in (storage_of(lhs), storage_of(rhs)) and lhs.ndim <= 2 and rhs.ndim <= 2:
+            product = _shaped(_product_with_csr(xp, lhs, rhs, transpose_a, transpose_b), shape)
+        else:
+            product = dense_dot(xp, to_dense(xp, lhs), to_dense(xp, rhs), transpose_a, transpose_b)
+        return convert(xp, product, stype)
 
     return compute
 
@@ -80,14 +63,14 @@ def _natural_stype(lhs: str, rhs: str, p: Any) -> str:
     return CSR if (lhs, rhs) == (DENSE, CSR) and not p.transpose_a else DENSE
 
 
-def dot_forms() -> list[Form]:
+def dot_forms(dense_dot: DenseDot, dot_shape: DotShape) -> list[Form]:
     """Every pair of storage types but two dense arrays, with every storage of the result."""
 
     def wants(lhs: str, rhs: str, out: str) -> Any:
         return lambda p: (p.forward_stype or _natural_stype(lhs, rhs, p)) == out
 
     return [
-        form(f"{lhs}, {rhs} -> {out}", _dot(out), when=wants(lhs, rhs, out))
+        form(f"{lhs}, {rhs} -> {out}", _dot(out, dense_dot, dot_shape), when=wants(lhs, rhs, out))
         for lhs in STORAGE_TYPES
         for rhs in STORAGE_TYPES
         if (lhs, rhs) != (DENSE, DENSE)

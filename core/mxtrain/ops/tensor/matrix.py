@@ -48,6 +48,15 @@ def _dot_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], transpose_a: bool, tr
     return (*left, *right) or (1,)
 
 
+def _dense_dot(xp: Any, lhs: Any, rhs: Any, transpose_a: bool, transpose_b: bool, out: Any = None) -> Any:
+    shape = _dot_shape(lhs.shape, rhs.shape, transpose_a, transpose_b)
+    a, b = _left_matrix(lhs, transpose_a), _right_matrix(rhs, transpose_b)
+    if out is not None:
+        multiply_matrices(xp, a, b, out.reshape(a.shape[0], b.shape[1]))
+        return out
+    return multiply_matrices(xp, a, b).reshape(shape)
+
+
 @operator(
     "dot",
     cases=[
@@ -57,6 +66,12 @@ def _dot_shape(lhs: tuple[int, ...], rhs: tuple[int, ...], transpose_a: bool, tr
         Case(lhs=(2, 2, 3), rhs=(3, 2)),
         Case(lhs=(3, 2, 2), rhs=(2, 2, 3), transpose_a=True, transpose_b=True),
         Case(lhs=(3,), rhs=(2, 3), transpose_b=True),
+        Case(lhs=(3, 2), rhs=(3, 4), transpose_a=True),
+        Case(lhs=(2, 3), rhs=(4, 3), transpose_b=True),
+        *(
+            Case(lhs=(3, 2), rhs=(3, 4), transpose_a=True, forward_stype=stype)
+            for stype in ("default", "csr", "row_sparse")
+        ),
     ],
 )
 class Dot:
@@ -67,7 +82,7 @@ class Dot:
     rhs; (1,) for two vectors. Source: MXNet 1.9.1.
     """
 
-    storage = dot_forms()
+    storage = dot_forms(_dense_dot, _dot_shape)
 
     def infer_shape(ins, outs, p):
         if ins[0] is None or ins[1] is None:
@@ -84,12 +99,7 @@ class Dot:
         forward_stype: str | None = None,
         out=None,
     ):
-        shape = _dot_shape(lhs.shape, rhs.shape, transpose_a, transpose_b)
-        a, b = _left_matrix(lhs, transpose_a), _right_matrix(rhs, transpose_b)
-        if out is not None:
-            multiply_matrices(xp, a, b, out.reshape(a.shape[0], b.shape[1]))
-            return out
-        return multiply_matrices(xp, a, b).reshape(shape)
+        return _dense_dot(xp, lhs, rhs, transpose_a, transpose_b, out)
 
     def gradient(F, gy, y, lhs, rhs, *, transpose_a, transpose_b, forward_stype):
         p = {"transpose_a": transpose_a, "transpose_b": transpose_b}
