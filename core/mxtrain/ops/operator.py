@@ -50,7 +50,8 @@ large arrays are then computed in blocks), `view` (the output is the input's mem
 more), `variable_attributes` (attributes, by input, of the variables that a symbol makes for missing inputs), `storage`
 (the combinations of sparse and dense inputs that it has kernels for, as forms of `mxtrain.ops.storage`; any other is
 computed densely), `sparse_gradient` (whether gradients by dense inputs are sparse, or a function of p: else gradients
-need no rule of their own, since they are written in operators, whose storage is inferred like that of all others).
+need no rule of their own, since they are written in operators, whose storage is inferred like that of all others),
+`refuse_sparse` (a function of p: why sparse inputs are refused with these parameters, or None).
 `repeatable`: whether forward may run twice in a step, to save its outputs' memory (default: where it has no state).
 
 A state whose forward keeps something for its backward keeps all of it in an attribute `memory`, and has a method
@@ -58,6 +59,7 @@ A state whose forward keeps something for its backward keeps all of it in an att
 """
 
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -164,6 +166,7 @@ class Operator:
     kernels: list[Kernel] = field(default_factory=list)
     storage: tuple[Form, ...] = ()
     choose_sparse_gradient: Callable[[Params], bool] | None = None
+    refuse_sparse: Callable[[Params], str | None] | None = None
 
     def __repr__(self) -> str:
         return f"<operator {self.name}>"
@@ -186,8 +189,6 @@ class Operator:
 
     def choose_forward(self, arrays: Sequence[Any], params: Mapping[str, Any]) -> Callable[..., Any]:
         """The forward to run on arrays like these: the first kernel whose guard holds, else the plain one."""
-        if not self.kernels:
-            return self.forward
         size = max(arrays[0].size, arrays[-1].size) if arrays else 0
         if size < self.kernel_size:
             return self.forward
@@ -198,7 +199,14 @@ class Operator:
         return self.forward
 
     def choose_form(self, stypes: Sequence[str], params: Mapping[str, Any]) -> Form | None:
-        """The form that computes inputs of these storage types (auxiliary states last); None: all is made dense."""
+        """The form that computes inputs of these storage types (auxiliary states last); None: all is made dense.
+
+        Raises ArgumentError where the operator refuses sparse inputs.
+        """
+        if self.refuse_sparse is not None and any(stype != DENSE for stype in stypes):
+            reason = self.refuse_sparse(Params(**params))
+            if reason is not None:
+                raise ArgumentError(f"Operator {self.name!r}: {reason} Received: storage types {list(stypes)}.")
         return next((form for form in self.storage if form.fits(stypes, params)), None)
 
     def infer_storage(self, stypes: Sequence[str], params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -270,7 +278,7 @@ class Operator:
         return {name: value for name, value in params.items() if name != self.count}
 
     def __post_init__(self) -> None:
-        self.kernel_size = 0  # elements from which on some kernel may stand in
+        self.kernel_size = sys.maxsize  # elements from which on some kernel may stand in
         # whether forward returns a bare array (and gradient takes a bare gy and y) rather than tuples
         self.single_output = self.choose_outputs is None
         self._forward_parameters = frozenset(inspect.signature(self.forward).parameters)
@@ -391,6 +399,7 @@ def declare_operator(name: str, *aliases: str, cases: Iterable[Case] = (), doc: 
         composition=_unwrap(parts.get("composition")),
         differentiable_once=parts.get("differentiable_once", ""),
         choose_sparse_gradient=_as_function(_unwrap(parts.get("sparse_gradient"))),
+        refuse_sparse=_unwrap(parts.get("refuse_sparse")),
     )
     if (elementwise := _unwrap(parts.get("elementwise", False))) is not False:
         add_elementwise_kernel(declared, elementwise)

@@ -5,6 +5,7 @@ import numpy as np
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import Case, declare_operator, operator
+from mxtrain.ops.storage import on_values
 
 
 @operator("_contrib_quadratic", cases=[Case(data=(2, 3), a=2.0, b=-1.0, c=0.5), Case(data=(3,))])
@@ -12,6 +13,7 @@ class Quadratic:
     """a * data^2 + b * data + c. data: any shape. Output: same shape and dtype."""
 
     infer_shape = shapes.same
+    storage = on_values("csr", when=lambda p: p.c == 0)
 
     def forward(xp, data, *, a: float = 0.0, b: float = 0.0, c: float = 0.0):
         wide = data.astype(np.float64) if data.dtype.kind in "iu" else widen(xp, data)

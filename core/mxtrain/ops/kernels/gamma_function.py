@@ -64,7 +64,7 @@ def log_gamma(xp: types.ModuleType, x: Any) -> Any:
 
 
 def digamma(xp: types.ModuleType, x: Any) -> Any:
-    """The derivative of log Gamma(x); a new float64 array. x: float64."""
+    """The derivative of log Gamma(x); a new float64 array. As in MXNet, inf at 0, -1, -2, ... x: float64."""
     mirrored = x <= 0
     z = xp.where(mirrored, 1 - x, x)
     shift = xp.zeros_like(z)
@@ -74,7 +74,8 @@ def digamma(xp: types.ModuleType, x: Any) -> Any:
     inverse = 1 / (z * z)
     series = inverse * (1 / 12 - inverse * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse / 132))))
     value = shift + xp.log(z) - 0.5 / z - series
-    return xp.where(mirrored, value - math.pi / xp.tan(math.pi * x), value)
+    value = xp.where(mirrored, value - math.pi / xp.tan(math.pi * x), value)
+    return xp.where(mirrored & (x == xp.floor(x)), math.inf, value)
 
 
 def trigamma(xp: types.ModuleType, x: Any) -> Any:

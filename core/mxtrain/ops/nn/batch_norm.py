@@ -52,6 +52,9 @@ class BatchNorm:
     }
     outputs = ("output", "mean", "var")
 
+    def refuse_sparse(p):
+        return "expected dense arrays with fix_gamma=True, as in MXNet." if p.fix_gamma else None
+
     def visible(p):
         return 3 if p.output_mean_var else 1
 

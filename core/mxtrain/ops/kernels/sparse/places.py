@@ -64,7 +64,11 @@ def union(xp: Any, first: Any, second: Any) -> Union:
 
 
 def intersection(xp: Any, first: Any, second: Any) -> tuple[Any, Any]:
-    """The positions in each of two sorted arrays of the places that both have."""
+    """The positions in each of two arrays of the places that both have; columns of a row may stand in any order."""
+    if bool((second[1:] < second[:-1]).any()):
+        order = xp.argsort(second)
+        in_first, position = intersection(xp, first, second[order])
+        return in_first, order[position]
     position = xp.searchsorted(second, first)
     inside = position < len(second)
     found = xp.zeros((len(first),), np.bool_)
