@@ -65,14 +65,14 @@ _NAMES = (
 class Features(OrderedDict[str, Feature]):
     """Every Feature by name; one object per process."""
 
-    _instance: "Features | None" = None
+    instance: "Features | None" = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Features":
         """The only object."""
-        if cls._instance is None:
-            cls._instance = super().__new__(cls)
-            OrderedDict.__init__(cls._instance, {feature.name: feature for feature in feature_list()})
-        return cls._instance
+        if cls.instance is None:
+            cls.instance = super().__new__(cls)
+            OrderedDict.__init__(cls.instance, {feature.name: feature for feature in feature_list()})
+        return cls.instance
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Keep what the only instance holds already."""

@@ -5,9 +5,9 @@ from typing import Any
 from mxtrain.ndarray.recording import mode
 
 
-def set_recording(is_record: bool) -> bool:
+def set_recording(is_recording: bool) -> bool:
     """Switch recording on or off in this thread; returns what it was."""
-    previous, mode.recording = mode.recording, bool(is_record)
+    previous, mode.recording = mode.recording, bool(is_recording)
     return previous
 
 

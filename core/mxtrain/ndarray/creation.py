@@ -143,19 +143,21 @@ def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any =
     return array(np.eye(N, M or N, k), ctx, dtype or np.float32)
 
 
-def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:
-    """An NDArray with a NumPy array's values; shares its memory where zero_copy.
+def from_numpy(ndarray: np.ndarray, zero_copy: bool = True, array_cls: type[NDArray] = NDArray) -> NDArray:
+    """An NDArray with a NumPy array's values; shares its memory where zero_copy. array_cls: the class to make.
 
     Raises ArgumentError for an array that is not C-contiguous, unless it is copied.
     """
     if not zero_copy:
-        return array(ndarray, dtype=ndarray.dtype)
+        copied = array(ndarray, dtype=ndarray.dtype)
+        return copied if array_cls is NDArray else array_cls(copied._data, copied.context)
     if not ndarray.flags.c_contiguous:
         raise ArgumentError("Expected: a C-contiguous array for zero_copy. Received: a strided one.")
     as_dtype(ndarray.dtype)
     shared = np.asarray(_Writable(ndarray)) if ndarray.size else ndarray.copy()
     ndarray.flags.writeable = False  # as in MXNet: from now on only the NDArray writes
-    return wrap(shared, Context("cpu", 0))
+    ctx = Context("cpu", 0)
+    return wrap(shared, ctx) if array_cls is NDArray else array_cls(shared, ctx)
 
 
 class _Writable:

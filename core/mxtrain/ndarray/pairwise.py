@@ -52,7 +52,7 @@ true_divide = _make("true_divide", "broadcast_div", "_div_scalar", "_rdiv_scalar
 modulo = _make(
     "modulo", "broadcast_mod", "_mod_scalar", "_rmod_scalar", lambda a, b: a % b, "The remainder of lhs / rhs"
 )
-power = _make(
+_power = _make(
     "power", "broadcast_power", "_power_scalar", "_rpower_scalar", lambda a, b: a**b, "lhs to the power of rhs"
 )
 maximum = _make("maximum", "broadcast_maximum", "_maximum_scalar", "_maximum_scalar", max, "The larger one")
@@ -114,3 +114,8 @@ logical_xor = _make(
     _truth("logical_xor"),
     "1 where exactly one is non-zero, else 0",
 )
+
+
+def power(base: Any, exp: Any) -> Any:
+    """`base` to the power of `exp`, element by element; each an NDArray or a number, broadcast against each other."""
+    return _power(base, exp)

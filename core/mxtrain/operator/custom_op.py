@@ -58,6 +58,26 @@ class CustomOpProp:
         outputs, aux = len(self.list_outputs()), len(self.list_auxiliary_states())
         return in_type, [in_type[0]] * outputs, [in_type[0]] * aux
 
+    def infer_storage_type(self, in_stype: list[str]) -> tuple[list[str], list[str], list[str]]:
+        """(storage types of the arguments, of the outputs, of the auxiliary states). By default all are dense."""
+        _require_dense(in_stype)
+        states = len(self.list_auxiliary_states())
+        return in_stype, ["default"] * len(self.list_outputs()), ["default"] * states
+
+    def infer_storage_type_backward(
+        self,
+        ograd_stype: list[str],
+        in_stype: list[str],
+        out_stype: list[str],
+        igrad_stype: list[str],
+        aux_stype: list[str],
+    ) -> tuple[list[str], ...]:
+        """The storage types of everything that `backward` takes and gives: dense."""
+        stypes = (ograd_stype, in_stype, out_stype, igrad_stype, aux_stype)
+        for stype in stypes:
+            _require_dense(stype)
+        return tuple(["default"] * len(stype) for stype in stypes)
+
     def list_arguments(self) -> list[str]:
         """Names of the arguments."""
         return ["data"]
@@ -94,6 +114,13 @@ class CustomOpProp:
         return CustomCall(self, create, ctx)
 
 
+def _require_dense(stypes: Sequence[str]) -> None:
+    if any(stype != "default" for stype in stypes):
+        raise ArgumentError(
+            f"Expected: dense arrays, unless the CustomOpProp overrides infer_storage_type. Received: {list(stypes)}."
+        )
+
+
 class CustomCall:
     """A CustomOp at work: turns backend arrays into NDArrays and back.
 
@@ -116,7 +143,12 @@ class CustomCall:
         types = self._prop.infer_type([a.dtype.type for a in inputs])[1]
         outputs = [xp.zeros(tuple(shape), dtype) for shape, dtype in zip(shapes, types, strict=True)]
         self._call(
-            self.memory.forward, is_train=is_train, req=["write"] * len(outputs), in_data=inputs, out_data=outputs, aux=aux
+            self.memory.forward,
+            is_train=is_train,
+            req=["write"] * len(outputs),
+            in_data=inputs,
+            out_data=outputs,
+            aux=aux,
         )
         return tuple(outputs)
 

@@ -4,7 +4,7 @@ from mxtrain.ops.namespaces import populate as _populate
 from mxtrain.symbol import arithmetic, contrib, methods, random  # the first two install Symbol's operators and methods
 from mxtrain.symbol.creation import group, variable
 from mxtrain.symbol.filled import arange, eye, full, linspace, ones, zeros
-from mxtrain.symbol.number_functions import histogram, hypot, maximum, minimum, power, split_v2
+from mxtrain.symbol.number_functions import histogram, hypot, maximum, minimum, power, reset_arrays, split_v2
 from mxtrain.symbol.operators import functions as _functions
 from mxtrain.symbol.symbol_type import Symbol, load, load_json
 
@@ -34,6 +34,7 @@ __all__ = [
     "ones",
     "pow",
     "power",
+    "reset_arrays",
     "split_v2",
     "var",
     "zeros",

@@ -1,6 +1,6 @@
 """Symbols without operators: variables, and groups of symbols."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mxtrain.attribute import current as current_attributes
@@ -47,12 +47,12 @@ def variable(
     return Symbol([Entry(Node(None, name, [], attrs))])
 
 
-def group(symbols: Sequence[Symbol]) -> Symbol:
-    """A Symbol of all outputs of several ones."""
+def group(symbols: Sequence[Symbol], create_fn: Callable[[list[Entry]], Symbol] = Symbol) -> Symbol:
+    """A Symbol of all outputs of several ones. create_fn: the class to make."""
     symbols = list(symbols)
     if not symbols or any(not isinstance(symbol, Symbol) for symbol in symbols):
         raise ArgumentTypeError("Expected: a list of at least one Symbol. Received: something else.")
-    return Symbol([head for symbol in symbols for head in symbol.heads])
+    return create_fn([head for symbol in symbols for head in symbol.heads])
 
 
 def _scope_attributes(attr: Mapping[str, str] | None) -> dict[str, str]:

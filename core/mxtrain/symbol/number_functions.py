@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError, ArgumentTypeError
+from mxtrain.base import ArgumentError, ArgumentTypeError, NotImplementedForSymbol
 from mxtrain.symbol.operators import functions
 from mxtrain.symbol.symbol_type import Symbol
 
@@ -77,3 +77,8 @@ def split_v2(
     sections = indices_or_sections if isinstance(indices_or_sections, int) else 0
     indices = [] if isinstance(indices_or_sections, int) else [0, *indices_or_sections]
     return functions._split_v2(ary, indices=indices, axis=axis, squeeze_axis=squeeze_axis, sections=sections, name=name)
+
+
+def reset_arrays(*data: Symbol, num_arrays: int | None = None, **kwargs: Any) -> Any:
+    """Raises NotImplementedForSymbol: only NDArrays can be set to 0, by `mx.nd.reset_arrays`."""
+    raise NotImplementedForSymbol(reset_arrays, None, *data)

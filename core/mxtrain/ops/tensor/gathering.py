@@ -11,7 +11,7 @@ from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
 
 
-def _gathered(data: tuple[int, ...], indices: tuple[int, ...]) -> tuple[int, ...]:
+def gathered_shape(data: tuple[int, ...], indices: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of `gather_nd`."""
     if not indices or not 0 < indices[0] <= len(data):
         raise ArgumentError(
@@ -20,7 +20,7 @@ def _gathered(data: tuple[int, ...], indices: tuple[int, ...]) -> tuple[int, ...
     return (*indices[1:], *data[indices[0] :])
 
 
-def _nd_key(xp: Any, indices: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
+def position_key(xp: Any, indices: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """The key that rows of indices make: one index per leading axis, negative ones from the end."""
     rows = indices.astype(np.int64)
     for row, size in zip(rows, shape, strict=False):
@@ -47,13 +47,13 @@ class GatherNd:
     def infer_shape(ins, outs, p):
         if ins[0] is None or ins[1] is None or ins[1][:1] == (-1,):
             return ins, outs
-        return ins, [shapes.unify(_gathered(*ins), outs[0])]
+        return ins, [shapes.unify(gathered_shape(*ins), outs[0])]
 
     infer_type = types.like_input(0)
 
     def forward(xp, data, indices):
-        _gathered(data.shape, indices.shape)
-        return data[_nd_key(xp, indices, data.shape)]
+        gathered_shape(data.shape, indices.shape)
+        return data[position_key(xp, indices, data.shape)]
 
     def gradient(F, gy, y, data, indices):
         return F._gather_nd_gradient(gy, indices, data), None
@@ -71,7 +71,7 @@ class GatherNdGradient:
 
     def forward(xp, gy, indices, like, *, out=None):
         result = zeroed(xp, like.shape, gy.dtype, out)
-        xp.add.at(result, _nd_key(xp, indices, like.shape), gy)
+        xp.add.at(result, position_key(xp, indices, like.shape), gy)
         return result
 
     def gradient(F, gy, y, out_gradient, indices, like):
@@ -96,13 +96,13 @@ class ScatterNd:
 
     def infer_shape(ins, outs, p):
         if ins[1] is not None and ins[1][:1] != (-1,):
-            ins = [shapes.unify(ins[0], _gathered(p.shape, ins[1])), ins[1]]
+            ins = [shapes.unify(ins[0], gathered_shape(p.shape, ins[1])), ins[1]]
         return ins, [shapes.unify(p.shape, outs[0])]
 
     def forward(xp, data, indices, *, shape: Shape, out=None):
-        shapes.unify(data.shape, _gathered(shape, indices.shape))
+        shapes.unify(data.shape, gathered_shape(shape, indices.shape))
         result = zeroed(xp, shape, data.dtype, out)
-        result[_nd_key(xp, indices, shape)] = data
+        result[position_key(xp, indices, shape)] = data
         return result
 
     def gradient(F, gy, y, data, indices, *, shape):
