@@ -39,6 +39,11 @@ BENCHMARKS: dict[str, dict[str, list[str]]] = {
             "kvstore-sgd": ["kvstore_dist.py", "--optimizer", "sgd"],
             "kvstore-local": ["kvstore_local.py"],
             "kvstore-local-sgd": ["kvstore_local.py", "--optimizer", "sgd"],
+            **{
+                f"memory-{network}": ["memory.py", "--network", network]
+                for network in ("lenet", "resnet20", "resnet200")
+            },
+            "recompute": ["memory.py", "--network", "resnet200", "--recompute"],
         }.items()
     },
 }
