@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxtrain.gluon.block.nesting import flatten
 from mxtrain.gluon.errors import CheckError
+from mxtrain.symbol import Symbol
 
 if TYPE_CHECKING:
     from mxtrain.gluon.block.block_type import Block
@@ -39,6 +40,8 @@ class _Table:
             handles.append(block.register_forward_hook(lambda block, _, outputs: self._add(block, outputs)))
 
     def _add(self, block: "Block", outputs: Any) -> None:
+        if any(isinstance(output, Symbol) for output in flatten(outputs, "output")[0]):
+            return  # a call that only finds out shapes
         row = _Row(f"{type(block).__name__}-{len(self.rows)}", shapes_of(outputs))
         for parameter in block._reg_params.values():
             size = prod(parameter.shape or ())

@@ -67,7 +67,7 @@ class SDMLLoss(Loss):
         differences = x1.expand_dims(1) - x2.expand_dims(0)
         distances = F.sum(F.square(differences), axis=2)
         labels = self._labels(F, x1.shape[0]).as_in_context(distances.context)
-        return self.kl_loss(F.log_softmax(-distances, axis=1), labels) * x1.shape[0]
+        return self.kl_loss(F.log_softmax(-distances, axis=1), labels)
 
     def _labels(self, F: Any, batch_size: int) -> Any:
         """(batch, batch): the probability that a sample is another one's partner."""
