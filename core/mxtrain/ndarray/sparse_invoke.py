@@ -58,7 +58,7 @@ def _require_writable(op: Operator, inputs: Sequence[NDArray], targets: Sequence
 def _over_input(form: Form, targets: Sequence[NDArray], inputs: Sequence[NDArray]) -> Any:
     """The value to write the only output over, where that is one of the inputs and the kernel can."""
     if len(targets) == 1 and "out" in form.asks and any(targets[0] is x for x in inputs):
-        return value_of(targets[0]) if targets[0].stype == form.outputs[0] else None
+        return value_of(targets[0]) if targets[0].stype == form.outputs_for(len(inputs))[0] else None
     return None
 
 

@@ -212,7 +212,7 @@ class Operator:
     def infer_storage(self, stypes: Sequence[str], params: Mapping[str, Any]) -> tuple[str, ...]:
         """The storage types of all outputs for inputs (auxiliary states last) of these types."""
         form = self.choose_form(stypes, params)
-        return (DENSE,) * len(self.outputs(params)) if form is None else form.outputs
+        return (DENSE,) * len(self.outputs(params)) if form is None else form.outputs_for(len(stypes))
 
     def may_make_sparse(self, params: Mapping[str, Any]) -> bool:
         """Whether dense inputs may have sparse outputs or gradients."""

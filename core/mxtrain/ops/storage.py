@@ -6,6 +6,7 @@ An operator declares them as `storage`, a sequence of forms:
         form("csr, default -> default", product_of_csr),
         form("csr, default -> row_sparse", product_by_rows, when=lambda p: p.transpose_a),
         form("row_sparse... -> row_sparse", sum_of_rows),       # one input or more
+        form("csr, default... -> default..., csr...", sample),  # what is marked comes equally often on both sides
     )
 
 The first form whose input types are those of the call and whose `when(p)` holds (p: the parameters; it must not depend
@@ -36,27 +37,38 @@ REPEATED = "..."
 
 @dataclass(frozen=True)
 class Form:
-    """One combination of storage types. repeats: the only input type stands for one input or more."""
+    """One combination of storage types; one that ends in "..." stands for one or more, as many everywhere."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     compute: Callable[..., Any] | None  # None: the operator's forward, on the stored values
     when: Callable[[Params], bool] | None = None
-    repeats: bool = False
 
     def fits(self, stypes: Sequence[str], params: Mapping[str, Any]) -> bool:
         """Whether inputs of these types, with these parameters, are computed by this form."""
-        if self.repeats:
-            if not stypes or any(stype != self.inputs[0] for stype in stypes):
-                return False
-        elif tuple(stypes) != self.inputs:
+        if tuple(stypes) != self.inputs and tuple(stypes) != _repeated(self.inputs, self._times(len(stypes))):
             return False
         return self.when is None or self.when(Params(**params))
+
+    def _times(self, num_inputs: int) -> int:
+        """How often what may be repeated comes among this many inputs."""
+        repeatable = self._num_repeatable
+        return (num_inputs - len(self.inputs)) // repeatable + 1 if repeatable else 1
+
+    @functools.cached_property
+    def _num_repeatable(self) -> int:
+        return sum(stype.endswith(REPEATED) for stype in self.inputs)
+
+    def outputs_for(self, num_inputs: int) -> tuple[str, ...]:
+        """The storage types of the outputs for so many inputs."""
+        return _repeated(self.outputs, self._times(num_inputs)) if self._num_repeatable else self.outputs
 
     @property
     def makes_sparse(self) -> bool:
         """Whether sparse arrays come of dense ones."""
-        return all(stype == DENSE for stype in self.inputs) and any(stype != DENSE for stype in self.outputs)
+        return all(stype.removesuffix(REPEATED) == DENSE for stype in self.inputs) and any(
+            stype.removesuffix(REPEATED) != DENSE for stype in self.outputs
+        )
 
     @functools.cached_property
     def asks(self) -> frozenset[str]:
@@ -65,16 +77,21 @@ class Form:
         return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
 
 
+def _repeated(stypes: Sequence[str], times: int) -> tuple[str, ...]:
+    """The storage types with those that may be repeated as often."""
+    return tuple(
+        stype.removesuffix(REPEATED) for stype in stypes for _ in range(times if stype.endswith(REPEATED) else 1)
+    )
+
+
 def form(text: str, compute: Callable[..., Any], when: Callable[[Params], bool] | None = None) -> Form:
     """A form from its description, such as "csr, default -> default"; the module's docstring tells the rest."""
     left, _, right = text.partition("->")
-    inputs, outputs = ([part.strip() for part in side.split(",") if part.strip()] for side in (left, right))
-    repeats = len(inputs) == 1 and inputs[0].endswith(REPEATED)
-    inputs = [part.removesuffix(REPEATED) for part in inputs]
-    unknown = {*inputs, *outputs} - set(STORAGE_TYPES)
+    inputs, outputs = (tuple(part.strip() for part in side.split(",") if part.strip()) for side in (left, right))
+    unknown = {stype.removesuffix(REPEATED) for stype in (*inputs, *outputs)} - set(STORAGE_TYPES)
     if unknown or not outputs:
         raise ValueError(f"expected storage types of {STORAGE_TYPES} on both sides of '->', received {text!r}")
-    return Form(tuple(inputs), tuple(outputs), compute, when, repeats)
+    return Form(inputs, outputs, compute, when)
 
 
 def on_values(*stypes: str, when: Callable[[Params], bool] | None = None) -> tuple[Form, ...]:

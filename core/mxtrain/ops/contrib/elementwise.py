@@ -8,7 +8,9 @@ from mxtrain.ops.operator import Case, declare_operator, operator
 from mxtrain.ops.storage import on_values
 
 
-@operator("_contrib_quadratic", cases=[Case(data=(2, 3), a=2.0, b=-1.0, c=0.5), Case(data=(3,))])
+@operator(
+    "_contrib_quadratic", cases=[Case(data=(2, 3), a=2.0, b=-1.0, c=0.5), Case(data=(3,)), Case(data=(2, 3), b=2.0)]
+)
 class Quadratic:
     """a * data^2 + b * data + c. data: any shape. Output: same shape and dtype."""
 
