@@ -35,11 +35,13 @@ class Target(NamedTuple):
 class Compiled:
     """A compiled graph.
 
-    outputs: buffer of each output. head_grads: per output the buffer that takes its gradient, None where the backward
-    steps need none. places: per output the device. num_repeated: how many nodes backward computes again.
+    heads: the graph that runs, copies between devices included. outputs: buffer of each output. head_grads: per output
+    the buffer that takes its gradient, None where the backward steps need none. places: per output the device.
+    num_repeated: how many nodes backward computes again.
     """
 
     plan: Plan
+    heads: list[Entry]
     outputs: list[Any]
     head_grads: list[Any]
     places: list[Context]
@@ -76,7 +78,7 @@ def compile_graph(
             plan.append_delivery(target.array, 0, target.array.context)
     outputs = [plan.buffers[key_of(head)] for head in layout.heads]
     places = [layout.places[id(head.node)] for head in layout.heads]
-    return Compiled(plan, outputs, layout.head_grads, places, repeated)
+    return Compiled(plan, layout.heads, outputs, layout.head_grads, places, repeated)
 
 
 @dataclass

@@ -142,3 +142,23 @@ def test_writing_into_an_output_that_is_a_variable_writes_into_the_variable():
     executor.forward()
     executor.outputs[0][:] = 7
     assert executor.arg_dict["x"].asnumpy().tolist() == [7, 7]
+
+
+def test_every_request_beside_moving_states():
+    """Each argument of a normalisation has its own request; the states move once in each forward."""
+    net = mx.sym.BatchNorm(mx.sym.var("x"), fix_gamma=False, momentum=0.5, name="bn")
+    reqs = {"x": "add", "bn_gamma": "write", "bn_beta": "null"}
+    executor = net.simple_bind(mx.cpu(), grad_req=reqs, x=(4, 2))
+    executor.arg_dict["x"][:] = np.arange(8).reshape(4, 2) ** 2
+    executor.arg_dict["bn_gamma"][:] = 2
+    found = []
+    for _ in range(2):
+        executor.forward(is_train=True)
+        executor.backward(nd.array(np.arange(8).reshape(4, 2)))
+        found.append({name: None if g is None else g.asnumpy() for name, g in executor.grad_dict.items()})
+    assert found[0]["bn_beta"] is found[1]["bn_beta"] is None
+    np.testing.assert_array_equal(found[1]["bn_gamma"], found[0]["bn_gamma"])
+    np.testing.assert_array_equal(found[1]["x"], 2 * found[0]["x"])
+    assert np.abs(found[0]["x"]).max() > 0
+    mean = (np.arange(8).reshape(4, 2) ** 2).mean(axis=0)
+    np.testing.assert_allclose(executor.aux_dict["bn_moving_mean"].asnumpy(), 0.75 * mean, rtol=1e-6)

@@ -82,6 +82,25 @@ def test_memory_does_not_depend_on_what_an_executor_shares_its_memory_with():
     np.testing.assert_allclose(small.outputs[0].asnumpy(), np.exp(np.exp(1)), rtol=1e-6)
 
 
+def test_executors_of_every_length_share_one_piece_of_memory():
+    net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.exp(X), num_hidden=7, name="fc"), name="softmax")
+    longest = net.simple_bind(mx.cpu(), x=(50, 4))
+    others = [net.simple_bind(mx.cpu(), x=(n, 4), shared_exec=longest) for n in (10, 40, 20)]
+    others += [longest.reshape(x=(30, 4), partial_shaping=True), others[0].reshape(x=(5, 4), partial_shaping=True)]
+    assert {id(slot) for executor in (longest, *others) for slot in executor.memory_slots} == {
+        id(longest.memory_slots[0])
+    }
+    longer = longest.reshape(x=(60, 4), partial_shaping=True, allow_up_sizing=True)
+    assert slots_of(longer) > slots_of(longest)
+    for executor in (longer, *others, longest):
+        executor.arg_dict["x"][:] = 1
+        executor.arg_dict["fc_weight"][:] = np.arange(28).reshape(7, 4) / 10
+        expected = np.exp(np.e * np.arange(28).reshape(7, 4).sum(axis=1) / 10)
+        output = executor.forward(is_train=True)[0].asnumpy()
+        np.testing.assert_allclose(output, np.tile(expected / expected.sum(), (len(output), 1)), rtol=1e-4)
+        executor.backward()
+
+
 def test_executors_over_the_same_parameters():
     net = mx.sym.FullyConnected(X, num_hidden=2, name="fc")
     first = net.simple_bind(mx.cpu(), x=(4, 3))
