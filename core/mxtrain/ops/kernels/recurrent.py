@@ -12,7 +12,9 @@ from mxtrain.ops.kernels.recurrent_cells import NUM_GATES, Trace, Weights
 
 @dataclass(frozen=True)
 class Form:
-    """The shape of a network. clip: (lowest, highest) of LSTM's cell states, or None."""
+    """The shape of a network. clip: (lowest, highest) of LSTM's cell states, or None. projection: the size that LSTM's
+    outputs and states h are projected to, or None.
+    """
 
     mode: str
     input_size: int
@@ -20,30 +22,45 @@ class Form:
     num_layers: int
     directions: int
     clip: tuple[float, float] | None = None
+    projection: int | None = None
+
+    @property
+    def output_size(self) -> int:
+        """The size of h, and of the outputs in one direction."""
+        return self.projection or self.state_size
 
     @property
     def num_parameters(self) -> int:
         """How many numbers the packed array holds."""
+        rows, count = NUM_GATES[self.mode] * self.state_size, self.num_layers * self.directions
+        return sum(r * c for i in range(count) for r, c in self._matrices(i)) + 2 * rows * count
+
+    def _matrices(self, index: int) -> list[tuple[int, int]]:
+        """Shapes of w_x, w_h and, with a projection, w_r."""
         rows = NUM_GATES[self.mode] * self.state_size
-        return sum(rows * (self._input_size(i) + self.state_size + 2) for i in range(self.num_layers * self.directions))
+        projection = [] if self.projection is None else [(self.projection, self.state_size)]
+        return [(rows, self._input_size(index)), (rows, self.output_size), *projection]
 
     def _input_size(self, index: int) -> int:
-        return self.input_size if index < self.directions else self.state_size * self.directions
+        return self.input_size if index < self.directions else self.output_size * self.directions
 
     def unpack(self, packed: Any) -> list[Weights]:
         """Views of the weights, per layer and direction.
 
-        The packed array holds for each of them w_x and w_h, then for each b_x and b_h.
+        The packed array holds for each of them w_x and w_h (and w_r), then for each b_x and b_h.
         """
         rows = NUM_GATES[self.mode] * self.state_size
         count = self.num_layers * self.directions
-        matrices, offset = [], 0
+        matrices: list[list[Any]] = []
+        offset = 0
         for index in range(count):
-            for columns in (self._input_size(index), self.state_size):
-                matrices.append(packed[offset : offset + rows * columns].reshape(rows, columns))
-                offset += rows * columns
+            of_one = []
+            for height, width in self._matrices(index):
+                of_one.append(packed[offset : offset + height * width].reshape(height, width))
+                offset += height * width
+            matrices.append(of_one)
         biases = [packed[offset + k * rows : offset + (k + 1) * rows] for k in range(2 * count)]
-        return [Weights(*matrices[2 * k : 2 * k + 2], *biases[2 * k : 2 * k + 2]) for k in range(count)]
+        return [Weights(*matrices[k][:2], *biases[2 * k : 2 * k + 2], *matrices[k][2:]) for k in range(count)]
 
 
 @dataclass
@@ -57,10 +74,11 @@ class Record:
 def forward(
     xp: types.ModuleType, form: Form, data: Any, packed: Any, h: Any, c: Any, lengths: Any, mask: Any
 ) -> tuple[Any, Any, Any, Record]:
-    """Outputs (T, N, D H), final states h and c (L D, N, H) (c: None but for LSTM), and the record.
+    """Outputs (T, N, D P), final states h (L D, N, P) and c (L D, N, H) (None but for LSTM), and the record.
 
-    data: (T, N, I). packed: see `Form.unpack`. h, c: initial states, (L D, N, H). lengths: (N,) integers or None.
-    mask: (L - 1, T, N, D H), the factors of dropout behind each layer but the last; None: no dropout.
+    P is the output size: that of the projection, or H. data: (T, N, I). packed: see `Form.unpack`. h, c: initial
+    states, shaped like the final ones. lengths: (N,) integers or None. mask: (L - 1, T, N, D P), the factors of dropout
+    behind each layer but the last; None: no dropout.
     """
     weights = form.unpack(packed)
     turn = _reversal(xp, data.shape[:2], lengths)
@@ -102,7 +120,7 @@ def backward(
     targets = form.unpack(packed)
     turn = _reversal(xp, gy.shape[:2], lengths)
     by_h, by_c = xp.empty_like(gh), None if gc is None else xp.empty_like(gc)
-    size = form.state_size
+    size = form.output_size
     for layer in reversed(range(form.num_layers)):
         total: Any = 0
         for direction in range(form.directions):
@@ -116,8 +134,9 @@ def backward(
             by_h[k] = found.h
             if by_c is not None:
                 by_c[k] = found.c
-            for name in ("w_x", "w_h", "b_x", "b_h"):
-                getattr(targets[k], name)[...] = getattr(found.weights, name)
+            for name in ("w_x", "w_h", "b_x", "b_h", "w_r"):
+                if getattr(targets[k], name) is not None:
+                    getattr(targets[k], name)[...] = getattr(found.weights, name)
         if layer and record.mask is not None:
             total = total * record.mask[layer - 1]
         gy = total

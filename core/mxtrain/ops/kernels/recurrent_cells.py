@@ -1,7 +1,8 @@
 """Recurrent cells over whole sequences, forward and backward: plain (tanh or relu), LSTM and GRU.
 
 One layer in one direction. x: (T, N, I); weights w_x (G H, I), w_h (G H, H) and biases b_x, b_h (G H,), where G is the
-number of gates; initial state h (N, H), and c (N, H) for LSTM. alive: (T, N, 1), where a sequence goes on, or None: all
+number of gates; initial state h (N, H), and c (N, H) for LSTM. With w_r (P, H), LSTM's h is projected to P numbers, and
+w_h is (G H, P). alive: (T, N, 1), where a sequence goes on, or None: all
 do; a sequence that has ended keeps its state and gives zeros.
 """
 
@@ -24,6 +25,7 @@ class Weights:
     w_h: Any
     b_x: Any
     b_h: Any
+    w_r: Any = None
 
 
 @dataclass
@@ -65,6 +67,8 @@ def forward(
         from_h = xp.dot(trace.states[-1], weights.w_h.T)
         from_h += weights.b_h
         new_h, new_c, kept = step_of(xp, from_x[step], from_h, trace.states[-1], trace.cells[-1], clip)
+        if weights.w_r is not None:
+            new_h = xp.dot(new_h, weights.w_r.T)
         outputs[step] = new_h if alive is None else xp.where(alive[step], new_h, 0)
         trace.states.append(_kept(xp, alive, step, new_h, trace.states[-1]))
         trace.cells.append(new_c if new_c is None else _kept(xp, alive, step, new_c, trace.cells[-1]))
@@ -84,7 +88,7 @@ def _relu_step(xp, from_x, from_h, h, c, clip):
 
 def _lstm_step(xp, from_x, from_h, h, c, clip):
     """Gates in the order input, forget, candidate, output."""
-    size = h.shape[1]
+    size = c.shape[1]
     from_h += from_x
     gates = sigmoid(xp, from_h)
     xp.tanh(from_h[:, 2 * size : 3 * size], out=gates[:, 2 * size : 3 * size])
@@ -126,8 +130,9 @@ class Gradients:
 
 def backward(xp: types.ModuleType, mode: str, gy: Any, gh: Any, gc: Any, trace: Trace, clip: Any) -> Gradients:
     """Gradients of a layer from those of its outputs (T, N, H) and of its final states (N, H)."""
-    steps, batch, size = gy.shape
-    width = NUM_GATES[mode] * size
+    steps, batch, _ = gy.shape
+    width, w_r = len(trace.weights.w_h), trace.weights.w_r
+    by_projected = None if w_r is None else xp.empty(gy.shape, gy.dtype)
     by_x_share = xp.zeros((steps, batch, width), gy.dtype)
     by_h_share = by_x_share if mode != "gru" else xp.zeros_like(by_x_share)
     step_back = _STEPS_BACK[mode]
@@ -138,13 +143,27 @@ def backward(xp: types.ModuleType, mode: str, gy: Any, gh: Any, gc: Any, trace: 
             alive = trace.alive[step]
             passed_h, total = xp.where(alive, 0, gh), xp.where(alive, total, 0)
             passed_c, gc = (None, None) if gc is None else (xp.where(alive, 0, gc), xp.where(alive, gc, 0))
+        if by_projected is not None:
+            by_projected[step] = total
+            total = xp.dot(total, w_r)
         shares = (by_x_share[step], by_h_share[step])
         direct, new_gc = step_back(xp, total, gc, trace, step, *shares, clip)
         gh = xp.dot(by_h_share[step], trace.weights.w_h)
         gh += direct
         gh += passed_h
         gc = new_gc if new_gc is None or trace.alive is None else new_gc + passed_c
-    return Gradients(*_products(xp, by_x_share, by_h_share, trace, gh, gc))
+    found = Gradients(*_products(xp, by_x_share, by_h_share, trace, gh, gc))
+    if by_projected is not None:
+        found.weights.w_r = _by_projection(xp, by_projected, trace)
+    return found
+
+
+def _by_projection(xp, by_projected, trace):
+    """The gradient by w_r, (P, H), from those by the projected outputs of all steps, (T, N, P)."""
+    total: Any = 0
+    for by_step, (gates, squashed) in zip(by_projected, trace.steps, strict=True):
+        total = total + xp.dot(by_step.T, _split(gates, 4)[3] * squashed)
+    return total
 
 
 def _products(xp, by_x_share, by_h_share, trace, gh, gc):

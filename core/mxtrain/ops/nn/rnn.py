@@ -17,9 +17,9 @@ _STATES = ("state", "state_cell")
 
 def _form(data, state_size, num_layers, bidirectional, mode, projection_size, clip_min, clip_max):
     """The network that the parameters describe. Raises ArgumentError for what there is not."""
-    if projection_size is not None:
+    if projection_size is not None and (mode != "lstm" or projection_size < 1):
         raise ArgumentError(
-            f"Expected: projection_size=None (MXNet 1.9.1 had projections on GPUs only). Received: {projection_size}."
+            f"Expected: projection_size of at least 1, with mode='lstm'. Received: {projection_size}, mode={mode!r}."
         )
     if (clip_min is None) != (clip_max is None):
         raise ArgumentError(
@@ -29,7 +29,8 @@ def _form(data, state_size, num_layers, bidirectional, mode, projection_size, cl
     if len(data.shape) != 3:
         raise ArgumentError(f"Expected: data of (steps, batch, features). Received: data.shape={data.shape}.")
     clip = None if clip_min is None or mode != "lstm" else (clip_min, clip_max)
-    return kernels.Form(mode, data.shape[2], state_size, num_layers, 2 if bidirectional else 1, clip)
+    directions = 2 if bidirectional else 1
+    return kernels.Form(mode, data.shape[2], state_size, num_layers, directions, clip, projection_size)
 
 
 def _names(p, *first):
@@ -46,21 +47,23 @@ def _infer_inputs(names, ins, outs, p):
     if outs[0] is not None:
         data = shapes.unify(data, (*outs[0][:2], -1))
     if data is None:
-        return known, None, None
+        return known, None, []
     if len(data) != 3:
         raise ArgumentError(f"Expected: data of (steps, batch, features). Received: data.shape={data}.")
     known["data"] = data
     if data[2] != -1:
-        form = kernels.Form(p.mode, data[2], p.state_size, p.num_layers, directions)
+        form = kernels.Form(p.mode, data[2], p.state_size, p.num_layers, directions, None, p.projection_size)
         known["parameters"] = shapes.unify(known["parameters"], (form.num_parameters,))
-    state = (p.num_layers * directions, data[1], p.state_size)
-    for name in _STATES:
+    size = p.projection_size or p.state_size
+    batch = (p.num_layers * directions, data[1])
+    states = []
+    for name, width in zip(_STATES, (size, p.state_size), strict=True):
         if name in known:
-            state = shapes.unify(known[name], state)
-            known[name] = state
+            known[name] = shapes.unify(known[name], (*batch, width))
+            states.append(known[name])
     if "sequence_length" in known:
         known["sequence_length"] = shapes.unify(known["sequence_length"], (data[1],))
-    return known, (data[0], data[1], directions * p.state_size), state
+    return known, (data[0], data[1], directions * size), states
 
 
 def _has_mask(p):
@@ -81,10 +84,10 @@ def _fill_mask(xp, mask, rng, probability):
 def _check(data, parameters, state, state_cell, form):
     require_one_dtype(data, parameters, state, state_cell)
     require_shape("parameters", parameters, (form.num_parameters,))
-    expected = (form.num_layers * form.directions, data.shape[1], form.state_size)
-    require_shape("state", state, expected)
+    batch = (form.num_layers * form.directions, data.shape[1])
+    require_shape("state", state, (*batch, form.output_size))
     if state_cell is not None:
-        require_shape("state_cell", state_cell, expected)
+        require_shape("state_cell", state_cell, (*batch, form.state_size))
 
 
 def _read_lengths(xp, sequence_length, data):
@@ -120,6 +123,16 @@ _CASES = [
         "state_cell": (4, 2, 2),
     },
     {**_LSTM, "use_sequence_length": True, "sequence_length": np.array([3, 1])},
+    {
+        **_LSTM,
+        "projection_size": 1,
+        "bidirectional": True,
+        "parameters": (84,),
+        "state": (2, 2, 1),
+        "state_cell": (2, 2, 2),
+        "use_sequence_length": True,
+        "sequence_length": np.array([3, 1]),
+    },
 ]
 
 
@@ -129,8 +142,10 @@ class RNN:
 
     data: (steps T, batch N, features I), floating. parameters: 1-D, for each layer and direction the input and state
     weights, then for each the input and state biases; gates in the order i, f, c, o (LSTM) and r, z, n (GRU, whose
-    reset gate acts on the state's product). state, and state_cell for LSTM: initial, (num_layers * directions, N,
-    state_size).
+    reset gate acts on the state's product); with a projection, its weights follow the state weights. state: initial,
+    (num_layers * directions, N, state_size). state_cell for LSTM: likewise.
+    projection_size: LSTM's outputs and states are projected to so many numbers (arXiv:1402.1128); state then is
+    (num_layers * directions, N, projection_size).
     sequence_length (with use_sequence_length): (N,), how many steps of each sequence count; later outputs are 0.
     Outputs: (T, N, directions * state_size); with state_outputs visible too, the final states, shaped like the initial.
     p: probability of dropout between layers in training. lstm_state_clip_min, _max: bounds of LSTM's cell states.
@@ -155,8 +170,8 @@ class RNN:
 
     def infer_shape(ins, outs, p):
         names = _names(p)
-        known, output, state = _infer_inputs(names, ins, outs, p)
-        found = [output, *[state] * (2 if p.mode == "lstm" else 1)]
+        known, output, states = _infer_inputs(names, ins, outs, p)
+        found = [output, *(states or [None] * (2 if p.mode == "lstm" else 1))]
         if _has_mask(p):
             found.append(None if output is None else (p.num_layers - 1, *output))
         return [known[name] for name in names], found
@@ -194,7 +209,7 @@ class RNN:
         _check(data, parameters, state, state_cell, form)
         mask = None
         if p > 0 and num_layers > 1:
-            shape = (num_layers - 1, *data.shape[:2], form.directions * state_size)
+            shape = (num_layers - 1, *data.shape[:2], form.directions * form.output_size)
             mask = xp.empty(shape, data.dtype) if out is None else out[-1]
             _fill_mask(xp, mask, rng if is_train else None, p)
         lengths = _read_lengths(xp, sequence_length, data)

@@ -48,6 +48,8 @@ def _run(F: Any, form: Form, x: Any, h: Any, c: Any, weights: Any, lengths: Any)
     for step in range(x.shape[0]):
         from_h = F.FullyConnected(h, weights.w_h, weights.b_h, num_hidden=rows)
         new_h, new_c = _STEPS[form.mode](F, _part(F, from_x, step), from_h, h, c, form.clip)
+        if weights.w_r is not None:
+            new_h = F.FullyConnected(new_h, weights.w_r, num_hidden=form.output_size, no_bias=True)
         if lengths is None:
             h, c = new_h, new_c
             outputs.append(h)
