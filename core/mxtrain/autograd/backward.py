@@ -4,16 +4,20 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mxtrain.autograd.graph import Call, Output, Variable
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.ndarray import recording
 from mxtrain.ndarray.array_type import NDArray, wrap
+from mxtrain.ndarray.invoke import invoke
 from mxtrain.ndarray.operators import functions
 from mxtrain.ndarray.recording import mode
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, ZERO_GRADIENT
 from mxtrain.ops.registry import find
 
 _NO_KEYWORDS: dict[str, Any] = {}
+_ADD = find("elemwise_add")
 
 
 class Gradients:
@@ -36,19 +40,25 @@ class Gradients:
         if type(entry) is Variable:
             if entry.grad_req != "null":
                 known = self.of_variables.get(entry)
-                self.of_variables[entry] = known if grad is None else _sum(known, grad)
+                if known is None or grad is None:
+                    self.of_variables[entry] = known if grad is None else grad
+                else:
+                    self.of_variables[entry] = _sum(known, grad)
             return
         call = entry.call
         if self._ends and (call, entry.index) in self._ends:
-            before = self.of_outputs.get((call, entry.index))
-            self.of_outputs[call, entry.index] = before if grad is None else _sum(before, grad)
+            known = self.of_outputs.get((call, entry.index))
+            if grad is not None:
+                known = grad if known is None else _sum(known, grad)
+            self.of_outputs[call, entry.index] = known
             return
         arrived = self._of_calls.get(call)
         if arrived is None:
             arrived = self._of_calls[call] = {}
             heapq.heappush(self._queue, (-call.order, call))
         if grad is not None:
-            arrived[entry.index] = _sum(arrived.get(entry.index), grad)
+            before = arrived.get(entry.index)
+            arrived[entry.index] = grad if before is None else _sum(before, grad)
 
     def at(self, entry: Any) -> NDArray | None:
         """The gradient that arrived at a variable or a wanted output; None for zeros."""
@@ -69,8 +79,9 @@ class Gradients:
         return call, arrived
 
 
-def _sum(known: NDArray | None, grad: NDArray) -> NDArray:
-    return grad if known is None else functions.elemwise_add(known, grad)
+def _sum(known: NDArray, grad: NDArray) -> NDArray:
+    total: NDArray = invoke(_ADD, (known, grad), _NO_KEYWORDS)
+    return total
 
 
 def differentiate(
@@ -110,8 +121,13 @@ def differentiate(
 
 def _head_gradient(head: NDArray, given: NDArray | None) -> NDArray:
     if given is None:
-        with head.context.backend.active():
-            return wrap(head.context.xp.ones(head.shape, head.dtype), head.context)
+        ctx = head._ctx
+        if type(head) is NDArray and ctx.device_typeid != 2:
+            ones = np.empty_like(head.raw_buffer)
+            ones.fill(1)  # np.ones takes several times as long
+            return wrap(ones, ctx)
+        with ctx.backend.active():
+            return wrap(ctx.xp.ones(head.shape, head.dtype), ctx)
     if given.shape != head.shape:
         if head.ndim and given.shape[1:] == head.shape[1:] and given.shape[0] > head.shape[0]:
             return given[: head.shape[0]]  # as in MXNet, further rows do not matter
@@ -223,7 +239,7 @@ def _keywords(call: Call) -> dict[str, Any]:
 
 def _runtime(call: Call, asks: frozenset[str]) -> dict[str, Any]:
     op = call.op
-    keywords = op.call_params(call.params) if call.params else _NO_KEYWORDS
+    keywords = op.call_params(call.params) if call.params and op.variadic else call.params
     if asks:
         answers = {
             "is_train": call.is_train,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from mxtrain.base import ArgumentError
 from mxtrain.context import Context
 from mxtrain.device.float_errors import ignoring_float_errors
@@ -17,20 +19,22 @@ def run_forward(
     op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, out: Any = None
 ) -> tuple[Any, Any]:
     """The raw result of forward, and the state object where the operator has one. out: for operators that take one."""
-    forward = op.choose_forward(arrays, params) if op.kernels else op.forward
+    forward = op.forward
+    if arrays and (arrays[0].size >= op.kernel_size or arrays[-1].size >= op.kernel_size):
+        forward = op.choose_forward(arrays, params)
     keywords = op.call_params(params) if op.variadic else params
     state = None
-    if op.asks or out is not None:
+    if op.asks:
         keywords, state = _runtime_arguments(op, arrays, params, {**keywords}, ctx)
-        if out is not None:
-            keywords["out"] = out
+    if out is not None:
+        keywords = {**keywords, "out": out}
     if op.choose_inputs is not None:
         arrays = list(op.arrange(arrays, params))
     try:
         if ctx.device_typeid == 2:
             with ctx.backend.active():
                 return forward(ctx.xp, *arrays, **keywords), state
-        return forward(ctx.xp, *arrays, **keywords), state
+        return forward(np, *arrays, **keywords), state
     except Exception as error:
         raise op.explain(error, arrays, params) from error
 

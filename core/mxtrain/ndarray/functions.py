@@ -19,6 +19,7 @@ class ParameterCache:
     def __init__(self, op: Operator) -> None:
         self._op = op
         self._found: dict[Any, dict[str, Any]] = {}
+        self._counts: dict[int, int] = {}  # by the id of parameters that are kept in `_found`: how many inputs they use
 
     def parse(self, values: Sequence[Any], named: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
         """The parsed parameters of a call that gives `values` for the first of `names`, and others by name."""
@@ -27,6 +28,16 @@ class ParameterCache:
             return self._found[key]
         except (KeyError, TypeError):  # TypeError: an unhashable value
             return self._parse(key, values, named, names)
+
+    def takes_first(self, params: dict[str, Any], count: int) -> bool:
+        """Whether parameters that `parse` gave put just the first `count` of the operator's inputs in use."""
+        found = self._counts.get(id(params))
+        if found is None:
+            names = self._op.all_inputs(params)
+            found = len(names) if names == self._op.input_names[: len(names)] else -1
+            if len(self._counts) < CACHE_SIZE and any(params is known for known in self._found.values()):
+                self._counts[id(params)] = found
+        return found == count
 
     def _parse(self, key: Any, values: Sequence[Any], named: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
         if len(values) > len(names):
@@ -60,6 +71,8 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
     parameters = tuple(op.params)
     # of an operator that always takes the same inputs: their number
     fixed = 0 if op.variadic or op.choose_inputs is not None else len(op.input_names)
+    chooses = not op.variadic and op.choose_inputs is not None
+    no_inputs = not op.variadic and not op.input_names
 
     def function(*args: Any, out: Any = None, name: str | None = None, **kwargs: Any) -> Any:
         inputs = args[:fixed]
@@ -69,6 +82,12 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
                     break
             else:  # the common form: all arrays, then parameters
                 return invoke(op, inputs, cache.parse(args[fixed:], kwargs, parameters), out)
+        elif no_inputs and not args and "ctx" not in kwargs and "state" not in kwargs:
+            return invoke(op, (), cache.parse((), kwargs, ()), out)
+        elif chooses and args and "state" not in kwargs and _are_arrays(args) and not _has_array(kwargs):
+            params = cache.parse((), kwargs, ())
+            if cache.takes_first(params, len(args)):
+                return invoke(op, args, params, out)
         return _general_call(op, cache, args, out, kwargs)
 
     function.__name__ = function.__qualname__ = public_name
@@ -76,6 +95,20 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
     function.__module__ = "mxtrain.ndarray"
     function.__signature__ = python_signature(op)  # type: ignore[attr-defined]
     return function
+
+
+def _are_arrays(values: Sequence[Any]) -> bool:
+    for value in values:  # `all` over a generator takes three times as long  # noqa: SIM110
+        if not isinstance(value, NDArray):
+            return False
+    return True
+
+
+def _has_array(named: dict[str, Any]) -> bool:
+    for value in named.values():  # noqa: SIM110
+        if isinstance(value, NDArray):
+            return True
+    return False
 
 
 def _general_call(op: Operator, cache: ParameterCache, args: Any, out: Any, kwargs: dict[str, Any]) -> Any:

@@ -38,6 +38,11 @@ def invoke(op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out:
     if out is not None:
         return _invoke_into(op, inputs, arrays, params, ctx, out)
     results, state = run_forward(op, arrays, params, ctx)
+    if type(results) is np.ndarray and results.flags.c_contiguous and not op.view:  # by far the most frequent case
+        output = NDArray(results, ctx)
+        if _mode.recording:
+            recording.tape.record(op, params, inputs, (output,), _mode.training, state)
+        return output
     return _finish(op, inputs, params, ctx, results, state)
 
 

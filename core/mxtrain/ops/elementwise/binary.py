@@ -29,7 +29,8 @@ class Binary:
 
 
 def _ufunc(name: str) -> Callable[..., Any]:
-    return lambda xp, lhs, rhs, out: getattr(xp, name)(lhs, rhs, out=out)
+    function = getattr(np, name)
+    return lambda xp, lhs, rhs, out: (function if xp is np else getattr(xp, name))(lhs, rhs, out=out)
 
 
 def _in_floats(name: str) -> Callable[..., Any]:
@@ -177,7 +178,7 @@ ARITHMETIC = (
         storage=_union,
     ),
     Binary(
-        ("_hypot",),
+        ("_hypot", "_Hypot"),
         ("broadcast_hypot",),
         "sqrt(lhs^2 + rhs^2)",
         _in_floats("hypot"),
@@ -222,8 +223,9 @@ def _declare_elementwise(function: Binary) -> None:
     def forward(xp, lhs, rhs, *, out=None):
         if lhs.shape != rhs.shape:
             raise ArgumentError(f"Expected: two arrays of one shape. Received: {lhs.shape} and {rhs.shape}.")
-        require_same_dtype(lhs, rhs)
-        if is_arithmetic:
+        if lhs.dtype is not rhs.dtype:
+            require_same_dtype(lhs, rhs)
+        if is_arithmetic and lhs.dtype.kind == "b":
             require_numbers(lhs.dtype)
         return compute(xp, lhs, rhs, out)
 
@@ -246,8 +248,9 @@ def _declare_broadcasting(function: Binary) -> None:
     is_arithmetic = callable(differentiate)
 
     def forward(xp, lhs, rhs, *, out=None):
-        require_same_dtype(lhs, rhs)
-        if is_arithmetic:
+        if lhs.dtype is not rhs.dtype:
+            require_same_dtype(lhs, rhs)
+        if is_arithmetic and lhs.dtype.kind == "b":
             require_numbers(lhs.dtype)
         return compute(xp, lhs, rhs, out)
 

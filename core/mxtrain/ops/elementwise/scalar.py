@@ -14,9 +14,10 @@ from mxtrain.ops.storage import Form, on_values
 
 
 def _ufunc(name: str, *, reflected: bool = False) -> Callable[..., Any]:
+    function = getattr(np, name)
     if reflected:
-        return lambda xp, data, scalar, out: getattr(xp, name)(scalar, data, out=out)
-    return lambda xp, data, scalar, out: getattr(xp, name)(data, scalar, out=out)
+        return lambda xp, data, scalar, out: (function if xp is np else getattr(xp, name))(scalar, data, out=out)
+    return lambda xp, data, scalar, out: (function if xp is np else getattr(xp, name))(data, scalar, out=out)
 
 
 def _truth(name: str) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ def log_softmax_backward(xp: types.ModuleType, gy: Any, y: Any, axis: int, out: 
 def _along(xp: types.ModuleType, compute: Callable[..., Any], arrays: tuple[Any, ...], axis: int, out: Any) -> Any:
     """compute(xp, *arrays, axis, out), in blocks where the arrays are large."""
     first = arrays[0]
-    if not blocks.is_large(xp, first.size):
+    if first.size < blocks.MIN_ELEMENTS or xp is not np:
         return compute(xp, *arrays, axis, out)
     result = np.empty(first.shape, first.dtype) if out is None else out
     blocks.along_axis(axis % first.ndim, arrays, (result,), lambda parts, outs: compute(xp, *parts, 1, *outs))

@@ -12,6 +12,7 @@ from mxtrain.ops.nn.checks import require_shape
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, declare_operator, operator
 from mxtrain.ops.parameters import DType
 
+_WIDE = (np.dtype(np.float32), np.dtype(np.float64))
 _FORWARD = {"softmax": kernels.softmax, "softmin": kernels.softmax, "log_softmax": kernels.log_softmax}
 
 
@@ -51,6 +52,8 @@ def _infer_length(ins, outs, p):
 
 def _compute(xp, name, data, length, axis, temperature, dtype, out):
     shapes.normalize_axis(axis, data.ndim)
+    if length is None and temperature is None and dtype is None and data.dtype in _WIDE and name != "softmin":
+        return _FORWARD[name](xp, data, axis, out)
     dtype = data.dtype if dtype is None else dtype
     wide = widen(xp, data)
     x = _scaled(wide if dtype.itemsize <= wide.dtype.itemsize else wide.astype(dtype), name, temperature)

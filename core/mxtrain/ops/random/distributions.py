@@ -18,6 +18,11 @@ def _native(dtype: np.dtype) -> np.dtype:
     return dtype if dtype in (np.float32, np.float64) else FLOAT32
 
 
+def _is(value: Any, number: float) -> bool:
+    """Whether a parameter is this number, and no array."""
+    return isinstance(value, (float, int)) and value == number
+
+
 def _at_once(xp: Any, shape: tuple[int, ...], dtype: np.dtype) -> bool:
     """Whether to draw float32 numbers that are many on a CPU."""
     return xp is np and dtype != np.float64 and math.prod(shape) >= random_numbers.MIN_AT_ONCE
@@ -34,7 +39,7 @@ def _uniform(rng: Any, xp: Any, shape: tuple[int, ...], dtype: np.dtype, low: An
         numbers = _filled(random_numbers.fill_uniform, rng, shape)
     else:
         numbers = rng.random(shape, dtype=_native(dtype))
-    if not (np.isscalar(low) and low == 0 and high == 1):
+    if not (_is(low, 0) and _is(high, 1)):
         numbers *= high - low
         numbers += low
     return numbers
@@ -45,9 +50,9 @@ def _normal(rng: Any, xp: Any, shape: tuple[int, ...], dtype: np.dtype, loc: Any
         numbers = _filled(random_numbers.fill_normal, rng, shape)
     else:
         numbers = rng.standard_normal(shape, dtype=_native(dtype))
-    if not (np.isscalar(scale) and scale == 1):
+    if not _is(scale, 1):
         numbers *= scale
-    if not (np.isscalar(loc) and loc == 0):
+    if not _is(loc, 0):
         numbers += loc
     return numbers
 
