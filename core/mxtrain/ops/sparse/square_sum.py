@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from mxtrain.ops import shapes
 from mxtrain.ops.kernels.sparse.conversion import to_dense
+from mxtrain.ops.kernels.sparse.rows import rows_at
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
-from mxtrain.ops.sparse.containers import RowSparse
+from mxtrain.ops.sparse.containers import DENSE, ROW_SPARSE, RowSparse
 from mxtrain.ops.storage import form
-from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes
+from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes, reduced_shape
 
 
 def _sum_rows(xp, data, *, axis, keepdims, exclude):
@@ -25,6 +27,10 @@ def _sum_columns(xp, data, *, axis, keepdims, exclude):
 
 def _over(p):
     return reduced_axes(p.axis, p.exclude, 2)
+
+
+def _is_matrix_sum(p):
+    return _over(p) in ((0,), (1,), (0, 1))
 
 
 @operator(
@@ -50,4 +56,44 @@ class SquareSum:
         return reduce_with(xp, "sum", xp.square(data, dtype=np.result_type(data)), axes, keepdims)
 
     def gradient(F, gy, y, data, **p):
-        return data * F._spread_reduced(gy, data, **p) * 2
+        return F._backward_square_sum(gy, data, **p)
+
+
+def _scale_rows(xp, gy, data, *, axis, keepdims, exclude):
+    axes = reduced_axes(axis, exclude, 2)
+    if axes == (1,):
+        rows = rows_at(xp, gy, data.indices) if isinstance(gy, RowSparse) else gy.reshape(-1, 1)[data.indices]
+    else:
+        rows = to_dense(xp, gy).reshape(1, -1)
+    return data.with_values(data.values * (rows + rows))
+
+
+@operator(
+    "_backward_square_sum",
+    cases=[
+        Case(gy=(2, 1), data=(2, 3), axis=1, keepdims=True),
+        Case(gy=(3,), data=(2, 3), axis=0),
+        Case(gy=(1,), data=(2, 3)),
+    ],
+)
+class SquareSumBackward:
+    """The gradient of `_square_sum`: 2 * data * gy, with gy repeated over the axes that were summed.
+
+    gy: shape of the sums. data: any shape. Output: as data, row_sparse where data is.
+    """
+
+    storage = [form(f"{gy}, row_sparse -> row_sparse", _scale_rows, when=_is_matrix_sum) for gy in (DENSE, ROW_SPARSE)]
+
+    def infer_shape(ins, outs, p):
+        like = shapes.unify(ins[1], outs[0])
+        if like is None:
+            return ins, outs
+        axes = reduced_axes(p.axis, p.exclude, len(like))
+        return [shapes.unify(ins[0], reduced_shape(like, axes, p.keepdims)), like], [like]
+
+    def forward(xp, gy, data, *, axis: Shape | None = None, keepdims: bool = False, exclude: bool = False):
+        kept = reduced_shape(data.shape, reduced_axes(axis, exclude, data.ndim), True)
+        return data * (gy + gy).reshape(kept)
+
+    def gradient(F, g, y, gy, data, **p):
+        return F.sum(g * data, **p) * 2, g * F._spread_reduced(gy, data, **p) * 2
