@@ -16,6 +16,7 @@ from mxtrain.base import (
 )
 from mxtrain.ops.shapes import is_known
 from mxtrain.symbol import infer, json_format
+from mxtrain.symbol.amp_casts import without_amp_casts
 from mxtrain.symbol.debug import describe
 from mxtrain.symbol.graph import HIDDEN_KEYS, Entry, Node, auxiliary, replaced, stored_attributes, topological
 
@@ -241,8 +242,8 @@ class Symbol:
     # ---------------------------------------------------------------- storing
 
     def tojson(self, remove_amp_cast: bool = True) -> str:
-        """The graph as JSON, in MXNet 1.9.1's format."""
-        return json_format.dump(self.heads)
+        """The graph as JSON, in MXNet 1.9.1's format; without the casts of mixed precision unless told to."""
+        return json_format.dump(without_amp_casts(self.heads) if remove_amp_cast else self.heads)
 
     def save(self, fname: str, remove_amp_cast: bool = True) -> None:
         """Write the graph as JSON to a file."""

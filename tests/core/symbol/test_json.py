@@ -103,3 +103,16 @@ def test_saving_leaves_the_old_file_where_it_fails(tmp_path):
     with pytest.raises((OSError, MXNetError)):
         mx.sym.var("y").save(str(tmp_path / "absent" / "net.json"))
     assert path.read_text(encoding="utf-8") == before
+
+
+def test_casts_of_mixed_precision_are_left_out():
+    # the nodes are those that MXNet 1.9.1 writes
+    cast = mx.sym.amp_cast(mx.sym.var("x"), dtype="float16", name="cast")
+    both = mx.sym.amp_multicast(mx.sym.exp(cast, name="e"), mx.sym.var("z"), num_outputs=2, name="both")
+    net = mx.sym.elemwise_add(both[0], both[1], name="sum")
+    assert [name for _, name, _ in graph_of(net.tojson())] == ["x", "e", "z", "sum"]
+    assert graph_of(net.tojson())[-1] == ("elemwise_add", "sum", [[1, 0], [2, 0]])
+    kept = net.tojson(remove_amp_cast=False)
+    assert [name for _, name, _ in graph_of(kept)] == ["x", "cast", "e", "z", "both", "sum"]
+    assert [name for _, name, _ in graph_of(cast.tojson())] == ["x", "cast"]
+    assert mx.sym.load_json(kept).tojson() == net.tojson()
