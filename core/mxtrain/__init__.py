@@ -44,6 +44,7 @@ _LAZY = {
     "random": "mxtrain.random",
     "registry": "mxtrain.registry",
     "rnd": "mxtrain.random",
+    "rnn": "mxtrain.rnn",
     "runtime": "mxtrain.runtime",
     "test_utils": "mxtrain.test_utils",
     "visualization": "mxtrain.visualization",
