@@ -21,6 +21,7 @@ from mxtrain.autograd.tape import tape
 from mxtrain.base import ArgumentError, MXNetError, _as_list
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.creation import zeros
+from mxtrain.ops.registry import find
 
 __all__ = [
     "Function",
@@ -76,7 +77,7 @@ def grad(
     """The gradients of the heads by the variables, as a list of new NDArrays, also for a single variable.
 
     variables: arrays with attach_grad(), or recorded ones. create_graph: record the differentiation itself, for
-    higher-order gradients. The variables' own gradient arrays stay as they are.
+    higher-order gradients (zeros where one is constant). The variables' own gradient arrays stay as they are.
     Raises MXNetError for a variable that was not recorded, or that no head depends on.
     """
     listed = _as_list(variables)
@@ -92,7 +93,17 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     wanted = [variable._entry for variable in listed if isinstance(variable._entry, Output)]
     found = differentiate(heads, head_grads, keep, create_graph, train_mode, wanted)
-    return [_gradient_by(position, variable, found) for position, variable in enumerate(listed)]
+    grads = [_gradient_by(position, variable, found) for position, variable in enumerate(listed)]
+    return [_linked(grad, variable) for grad, variable in zip(grads, listed, strict=True)] if create_graph else grads
+
+
+def _linked(grad: NDArray, variable: NDArray) -> NDArray:
+    """A gradient that does not depend on its variable, as that of a linear function, as one whose gradient is zero."""
+    if grad._entry is not None:
+        return grad
+    linked = grad.detach()
+    tape.record(find("_identity_with_attr_like_rhs"), {}, (grad, variable), (linked,), is_training())
+    return linked
 
 
 def _gradient_by(position: int, variable: NDArray, found: Gradients) -> NDArray:

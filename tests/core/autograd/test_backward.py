@@ -287,3 +287,14 @@ def test_what_a_released_graph_computed_is_a_constant_for_later_ones():
         z = x * y
     z.backward()
     assert grads(x) == [[9]]
+
+
+@pytest.mark.parametrize("name", ["radians", "negative", "relu"])
+def test_second_derivatives_of_linear_functions_are_zeros(name):
+    x = variable(3.0, 4.0)
+    with autograd.record():
+        (first,) = autograd.grad(getattr(nd, name)(x), [x], create_graph=True)
+        (second,) = autograd.grad(first, [x], create_graph=True)
+    second.backward()
+    assert first.asnumpy().all()
+    assert second.asnumpy().tolist() == grads(x)[0] == [0, 0]
