@@ -33,6 +33,14 @@ def cli() -> None:
 @click.option("-H", "--hostfile", type=click.Path(), help="For ssh: a file with one host or host:port a line.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The scheduler's port; a free one if left out.")
 @click.option("--root-uri", help="The scheduler's address; 127.0.0.1, or for ssh the one that the first host reaches.")
+@click.option(
+    "--replicas", type=click.IntRange(0, 1), help="Copies of all parameters on other servers; 1 with several servers."
+)
+@click.option(
+    "--max-restarts",
+    type=click.IntRange(min=0),
+    help="How many processes that were killed are started again; 3 with replicas, else 0.",
+)
 @click.option("--env", multiple=True, metavar="NAME[=VALUE]", help="A variable for every process; may be repeated.")
 @click.option("--env-server", multiple=True, metavar="NAME[=VALUE]", help="A variable for the servers.")
 @click.option("--env-worker", multiple=True, metavar="NAME[=VALUE]", help="A variable for the workers.")
@@ -43,7 +51,8 @@ def launch_command(num_servers: int | None, remote_python: str | None, **options
     """Start a scheduler, servers and workers, watch them, and end them together.
 
     COMMAND is what each worker runs; a name that ends in .py is run by this Python. Every line of output carries the
-    role and rank of its process. When one process dies, the job ends with a message that names it, and its exit code.
+    role and rank of its process. A process that is killed is started again and takes its old place. When none may be
+    started again, or a process fails, the job ends with a message that names it, and its exit code.
     """
 
     def action() -> int:

@@ -11,6 +11,10 @@ Role = Literal["scheduler", "server", "worker"]
 _ID_VARIABLE: dict[str, str] = {"server": "DMLC_SERVER_ID", "worker": "DMLC_WORKER_ID"}
 
 
+# Seconds that a job waits for a new process in place of a dead one.
+REPLACE_TIMEOUT = 60
+
+
 class LaunchError(Exception):
     """A job that cannot be started as it was asked for; the text says what to change."""
 
@@ -21,7 +25,8 @@ class Job:
 
     `env` goes to every process, `env_server` and `env_worker` to those of one role and override it.
     `cluster_key` (hexadecimal text) is what the processes of this job prove to each other that they belong to it;
-    empty where they talk over loopback only.
+    empty where they talk over loopback only. `replicas`: copies of all parameters on other servers. `max_restarts`: how
+    many dead processes may be replaced.
     """
 
     command: tuple[str, ...]
@@ -31,6 +36,8 @@ class Job:
     root_port: int
     cluster: str
     cluster_key: str
+    replicas: int = 0
+    max_restarts: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     env_server: Mapping[str, str] = field(default_factory=dict)
     env_worker: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +93,10 @@ def protocol_variables(job: Job, role: Role, rank: int) -> dict[str, str]:
         "DMLC_JOB_CLUSTER": job.cluster,
         "DMLC_TASK_ID": str(rank),
     }
+    if job.num_servers and "MXTRAIN_REPLICAS" not in job.env:
+        variables["MXTRAIN_REPLICAS"] = str(job.replicas)
+    if job.max_restarts and "MXTRAIN_REPLACE_TIMEOUT" not in {**os.environ, **job.env}:
+        variables["MXTRAIN_REPLACE_TIMEOUT"] = str(REPLACE_TIMEOUT)
     if job.cluster_key:
         variables["MXTRAIN_CLUSTER_KEY"] = job.cluster_key
     if role in _ID_VARIABLE:

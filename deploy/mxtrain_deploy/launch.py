@@ -19,6 +19,7 @@ from mxtrain_deploy.supervisor import Supervisor
 
 LOOPBACK = "127.0.0.1"
 _KEY_BYTES = 32
+DEFAULT_RESTARTS = 3
 # Both namings of a process's place in a job: what another job has set must not reach this one.
 _PLACE = frozenset(
     f"MXTRAIN_{name}"
@@ -40,6 +41,8 @@ class LaunchOptions:
     hostfile: str | None = None
     root_uri: str | None = None
     port: int | None = None
+    replicas: int | None = None
+    max_restarts: int | None = None
     env: Sequence[str] = ()
     env_server: Sequence[str] = ()
     env_worker: Sequence[str] = ()
@@ -57,7 +60,7 @@ def launch(options: LaunchOptions) -> int:
     starters = _local_starters(options) if options.launcher == "local" else _ssh_starters(options)
     screen = Screen(sys.stdout.buffer, sys.stderr.buffer)
     try:
-        return Supervisor(screen).run(starters)
+        return Supervisor(screen, _max_restarts(options)).run(starters)
     finally:
         if screen.closed:
             _discard_output()
@@ -76,6 +79,12 @@ def _check(options: LaunchOptions) -> None:
         raise LaunchError(f"-n: expected at least 1 worker. Received: {options.num_workers}.")
     if options.num_servers < 0:
         raise LaunchError(f"-s: expected 0 or more servers. Received: {options.num_servers}.")
+    if options.replicas and options.num_servers < 2:
+        raise LaunchError(
+            f"--replicas: expected at least 2 servers for copies on another server. Received: {options.num_servers}."
+        )
+    if options.max_restarts and not options.num_servers:
+        raise LaunchError("--max-restarts: expected servers that keep the training's state. Received: -s 0.")
     if not options.command:
         raise LaunchError("Expected the workers' command after the options. Received: nothing.")
     if options.launcher == "ssh" and options.hostfile is None:
@@ -99,11 +108,28 @@ def _make_job(options: LaunchOptions, root_uri: str, hosts: Sequence[Host] = ())
         root_uri=root_uri,
         root_port=options.port or free_port(root_uri),
         cluster=options.launcher,
+        replicas=_replicas(options),
+        max_restarts=_max_restarts(options),
         cluster_key=cluster_key([root_uri, *(host.address for host in hosts)]),
         env=parse_assignments(tuple(options.env), "--env"),
         env_server=parse_assignments(tuple(options.env_server), "--env-server"),
         env_worker=parse_assignments(tuple(options.env_worker), "--env-worker"),
     )
+
+
+def _replicas(options: LaunchOptions) -> int:
+    """Copies of all parameters: as asked; else one where there is a server to hold it."""
+    if options.replicas is not None:
+        return options.replicas
+    given = os.environ.get("MXTRAIN_REPLICAS", "")
+    return int(given) if given.isdigit() else int(options.num_servers > 1)
+
+
+def _max_restarts(options: LaunchOptions) -> int:
+    """How many dead processes are replaced: as asked; else a few where the death of any one costs nothing."""
+    if options.max_restarts is None:
+        return DEFAULT_RESTARTS if _replicas(options) else 0
+    return options.max_restarts
 
 
 def _local_starters(options: LaunchOptions) -> list[Callable[[], TaskProcess]]:

@@ -149,6 +149,11 @@ def describe_end(returncode: int) -> str:
         return f"killed by signal {-returncode}"
 
 
+def was_killed(returncode: int) -> bool:
+    """Whether a signal ended a process here or, as shells and containers report it, elsewhere."""
+    return returncode < 0 or returncode > 128
+
+
 def shell_code(returncode: int) -> int:
     """The exit code by which a shell would report the same end: 128 plus the signal."""
     return returncode if returncode >= 0 else 128 - returncode

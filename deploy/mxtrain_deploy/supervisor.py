@@ -1,4 +1,4 @@
-"""Watches the processes of one job: passes on their output, ends the job when one dies, leaves none behind."""
+"""Watches the processes of one job: passes on their output, replaces the dead or ends the job, leaves none behind."""
 
 import math
 import os
@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from types import FrameType
 
+from mxtrain_deploy.job import LaunchError
 from mxtrain_deploy.lifeline import Lifeline
 from mxtrain_deploy.output import LineSplitter, Screen
-from mxtrain_deploy.processes import TaskProcess, describe_end, shell_code
+from mxtrain_deploy.processes import TaskProcess, describe_end, shell_code, was_killed
 
 # All durations in seconds.
 KILL_AFTER = 4.0  # from the first signal to SIGKILL
@@ -26,10 +27,16 @@ _READ_SIZE = 1 << 16
 
 
 class Supervisor:
-    """Runs one job to its end. Single-threaded: one loop over the pipes, woken by signals."""
+    """Runs one job to its end. Single-threaded: one loop over the pipes, woken by signals.
 
-    def __init__(self, screen: Screen) -> None:
+    max_restarts: how many processes that were killed are replaced before the next one ends the job.
+    """
+
+    def __init__(self, screen: Screen, max_restarts: int = 0) -> None:
         self._screen = screen
+        self._max_restarts = max_restarts
+        self._restarts = 0
+        self._starters: dict[str, Callable[[], TaskProcess]] = {}
         self._selector = selectors.DefaultSelector()
         self._splitters: dict[tuple[TaskProcess, str], LineSplitter] = {}
         self._alive: list[TaskProcess] = []
@@ -55,13 +62,19 @@ class Supervisor:
             try:
                 for starter in starters:
                     if self._kill_at is None:
-                        self._add(starter())
+                        self._start(starter)
             except BaseException:
                 self._end(signal.SIGTERM, 1)
                 self._watch()
                 raise
             self._watch()
         return self._exit_code
+
+    def _start(self, starter: Callable[[], TaskProcess]) -> TaskProcess:
+        process = starter()
+        self._starters[process.task.label] = starter
+        self._add(process)
+        return process
 
     def _add(self, process: TaskProcess) -> None:
         self._lifeline.add(process.pid)
@@ -140,13 +153,27 @@ class Supervisor:
             self._lifeline.remove(process.pid)
             self._alive.remove(process)
             self._read_all_of(process)
-            if returncode and self._kill_at is None:
+            if returncode and self._kill_at is None and not self._replace(process, returncode):
                 self._note_death(process, returncode)
         if ended and self._kill_at is None and not self._workers():
             self._end_at = self._end_at or time.monotonic() + LINGER
 
     def _workers(self) -> list[TaskProcess]:
         return [process for process in self._alive if process.task.role == "worker"]
+
+    def _replace(self, process: TaskProcess, returncode: int) -> bool:
+        """Start a process that was killed again; whether that was done. One that failed by itself would fail again."""
+        if self._restarts >= self._max_restarts or self._dead or not was_killed(returncode):
+            return False
+        self._restarts += 1
+        try:
+            new = self._start(self._starters[process.task.label])
+        except LaunchError as error:
+            self._screen.say(str(error))
+            return False
+        count = f"restart {self._restarts} of {self._max_restarts}"
+        self._screen.say(f"{process.name} died: {describe_end(returncode)}. Started again: {new.name}, {count}.")
+        return True
 
     def _note_death(self, process: TaskProcess, returncode: int) -> None:
         """Remember who died. After a signal the cause is known at once; a failure may be the echo of another's."""

@@ -47,9 +47,9 @@ def sums(stdout: str) -> list[str]:
     return sorted(line for line in stdout.splitlines() if " sum " in line)
 
 
-def start_long_job(mark: str, directory: Path) -> subprocess.Popen:
+def start_long_job(mark: str, directory: Path, *options: str) -> subprocess.Popen:
     """A job in the middle of its rounds."""
-    launcher = start_python(*LAUNCH, write(directory, rounds=10**9), mark=mark)
+    launcher = start_python(*LAUNCH, *options, write(directory, rounds=10**9), mark=mark)
     for _ in range(2):
         assert " of 2" in launcher.stdout.readline()
     return launcher
@@ -97,7 +97,7 @@ def test_a_launcher_that_runs_the_script_in_every_role(mark: str, tmp_path: Path
 @pytest.mark.fault
 @pytest.mark.parametrize("role", ["worker", "server", "scheduler"])
 def test_a_killed_process_is_named_and_the_job_ends(mark: str, tmp_path: Path, role: str) -> None:
-    launcher = start_long_job(mark, tmp_path)
+    launcher = start_long_job(mark, tmp_path, "--max-restarts", "0")
     victim = children(mark, role)[-1]
     os.kill(victim, signal.SIGKILL)
     _, stderr = launcher.communicate(timeout=20)
