@@ -7,7 +7,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
-from mxtrain.ops.detection.boxes import overlap, to_corners
+from mxtrain.ops.detection.boxes import overlap_all, to_corners
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 
@@ -38,9 +38,9 @@ class BoxIou:
         for boxes in (lhs, rhs):
             if boxes.shape[-1:] != (4,):
                 raise ArgumentError(f"Expected: boxes of shape (..., 4). Received: {boxes.shape}.")
-        first = to_corners(xp, widen(xp, lhs), format).reshape(-1, 1, 4)
-        second = to_corners(xp, widen(xp, rhs), format).reshape(1, -1, 4)
-        return overlap(xp, first, second).reshape(*lhs.shape[:-1], *rhs.shape[:-1]).astype(lhs.dtype, copy=False)
+        first = to_corners(xp, widen(xp, lhs), format).reshape(-1, 4)
+        second = to_corners(xp, widen(xp, rhs), format).reshape(-1, 4)
+        return overlap_all(xp, first, second).reshape(*lhs.shape[:-1], *rhs.shape[:-1]).astype(lhs.dtype, copy=False)
 
 
 @operator(

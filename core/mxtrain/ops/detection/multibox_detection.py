@@ -5,6 +5,7 @@ import numpy as np
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
 from mxtrain.ops.detection.boxes import keep_best, to_centers, to_corners, to_host
+from mxtrain.ops.kernels.ordering import first_positions
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import Floats
@@ -82,7 +83,10 @@ class MultiBoxDetection:
         scores, offsets, anchors = (widen(np, to_host(xp, array)) for array in (cls_prob, loc_pred, anchor))
         boxes = _decode(offsets.reshape(len(scores), -1, 4), anchors, variances, clip)
         result = np.full((*boxes.shape[:2], 6), -1, boxes.dtype)
-        best = scores[:, 1:].argmax(axis=1) if scores.shape[1] > 1 else np.zeros(boxes.shape[:2], np.int64)
+        # class by class, an anchor's scores lie apart: argmax is several times as fast where they are neighbours
+        best = (
+            scores.swapaxes(1, 2)[..., 1:].copy().argmax(axis=2) if scores.shape[1] > 1 else np.zeros(boxes.shape[:2])
+        )
         score = scores[:, 1:].max(axis=1) if scores.shape[1] > 1 else np.full(boxes.shape[:2], -1, boxes.dtype)
         for sample in range(len(boxes)):
             places = np.flatnonzero(score[sample] >= threshold)
@@ -98,7 +102,8 @@ def _suppress(rows, threshold, topk, force):
 
     As in MXNet, only the topk best are sorted: the rows after them are those that stood there before.
     """
-    order = np.argsort(-rows[:, 1], kind="stable")[: topk if topk > 0 else None]
+    count = min(topk, len(rows)) if topk > 0 else len(rows)
+    order = first_positions(np, rows[:, 1], 0, count, ascending=False)
     considered = rows[: len(order)]
     considered[...] = rows[order]
     classes = None if force else considered[:, 0]

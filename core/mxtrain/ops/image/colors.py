@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from mxtrain.base import ArgumentError
+from mxtrain.ops.kernels.selection import select
 
 Array: TypeAlias = Any
 
@@ -59,22 +60,22 @@ def turn_hue(xp: Any, image: Array, turn: float) -> Array:
     """The hue of each pixel turned by a share of the circle, at its lightness and saturation; gray images stay."""
     if image.shape[2] == 1:
         return image.copy()
-    scaled = image / 255
-    red, green, blue = (scaled[..., channel] for channel in range(3))
-    largest, smallest = scaled.max(axis=2), scaled.min(axis=2)
+    red, green, blue = (image[..., channel] / 255 for channel in range(3))  # each in one piece
+    largest = xp.maximum(xp.maximum(red, green), blue)
+    smallest = xp.minimum(xp.minimum(red, green), blue)
     spread = largest - smallest
-    safe = xp.where(spread > 0, spread, 1)
-    hue = xp.where(
-        largest == red,
-        (green - blue) / safe,
-        xp.where(largest == green, (blue - red) / safe + 2, (red - green) / safe + 4),
-    )
-    hue = (hue + turn * 6) % 6
+    safe = spread + (spread <= 0)
+    hue = select(xp, largest == green, (blue - red) / safe + 2, (red - green) / safe + 4)
+    hue = select(xp, largest == red, (green - blue) / safe, hue)
+    hue += turn * 6
+    hue -= 6 * xp.floor(hue / 6)  # `%` takes ten times as long
+    result = xp.empty_like(image)
     # each channel is the brightest in the third of the circle around its own hue, and fades in the sixths beside it
-    centers = xp.asarray([0, 2, 4], dtype=image.dtype)
-    away = xp.abs((hue[..., None] - centers + 3) % 6 - 3)
-    share = (2 - away).clip(0, 1)
-    return ((smallest[..., None] + spread[..., None] * share) * 255).astype(image.dtype, copy=False)
+    for channel in range(3):
+        away = xp.abs(hue - 2 * channel)
+        share = (2 - xp.minimum(away, 6 - away)).clip(0, 1)
+        result[..., channel] = (smallest + spread * share) * 255
+    return result
 
 
 def light(xp: Any, image: Array, alpha: tuple[float, ...]) -> Array:

@@ -104,3 +104,15 @@ def test_mask_targets_are_cut_out_of_the_matched_masks():
     expected = np.repeat(np.array([[first, second]])[:, :, None], 4, axis=2)
     np.testing.assert_allclose(targets.asnumpy(), expected, rtol=1e-5)
     np.testing.assert_array_equal(classes.asnumpy()[0, :, :, 0, 0], [[0, 0, 1, 0], [0, 1, 0, 0]])
+
+
+def test_overlap_of_many_boxes():
+    boxes = np.random.RandomState(5).uniform(0, 1, (900, 4)).astype(np.float32)  # some have negative sides
+    boxes[::7, 2:] = boxes[::7, :2]  # and some no area
+    found = mx.nd.contrib.box_iou(mx.nd.array(boxes), mx.nd.array(boxes[:700])).asnumpy()
+    low = np.maximum(boxes[:, None, :2], boxes[None, :700, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :700, 2:])
+    common = np.maximum(high - low, 0).prod(axis=2).astype(np.float64)
+    area = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1).astype(np.float64)
+    union = area[:, None] + area[:700] - common
+    np.testing.assert_allclose(found, np.where(common > 0, common / np.where(union > 0, union, 1), 0), atol=2e-6)
