@@ -10,7 +10,7 @@ from mxtrain.executor.gradient import GradientGraph, differentiate
 from mxtrain.executor.memory import Key, Spec, key_of
 from mxtrain.executor.placement import Crossings, Placement, Places
 from mxtrain.executor.plan import Plan, Program, compile_program, plan_memory
-from mxtrain.executor.recompute import Recomputation, can_recompute, recompute
+from mxtrain.executor.recompute import can_recompute, recompute
 from mxtrain.executor.recompute_choice import Graph, Policy, choose
 from mxtrain.executor.sparse_values import keep_sparse_values, sparse_storage
 from mxtrain.ndarray.array_type import NDArray
@@ -35,13 +35,13 @@ class Target(NamedTuple):
 class Compiled:
     """A compiled graph.
 
-    heads: the graph that runs, copies between devices included. outputs: buffer of each output. head_grads: per output
-    the buffer that takes its gradient, None where the backward steps need none. places: per output the device.
-    num_repeated: how many nodes backward computes again.
+    shown: outputs and gradients of the graph that runs, with all that the passes have put in. outputs: buffer of each
+    output. head_grads: per output the buffer that takes its gradient, None where the backward steps need none. places:
+    per output the device. num_repeated: how many nodes backward computes again.
     """
 
     plan: Plan
-    heads: list[Entry]
+    shown: list[Entry]
     outputs: list[Any]
     head_grads: list[Any]
     places: list[Context]
@@ -67,10 +67,11 @@ def compile_graph(
     """
     layout = lay_out(ctx, heads, arrays, targets, kept, is_train, placement)
     chosen = choose(layout.choices(), Policy.from_environment()) if layout.graph.nodes else set()
-    program, copies, repeated = layout.program(chosen)
+    prepared = layout.prepare(chosen)
+    program = prepared.program
     program.spare = spare
     plan = compile_program(program)
-    for source, target in copies:
+    for source, target in prepared.copies:
         plan.append_delivery(target.array, plan.buffers[source], program.places[source[0]], is_sum=target.req == "add")
     for node in layout.wanted:
         target = targets[node.name]
@@ -78,7 +79,21 @@ def compile_graph(
             plan.append_delivery(target.array, 0, target.array.context)
     outputs = [plan.buffers[key_of(head)] for head in layout.heads]
     places = [layout.places[id(head.node)] for head in layout.heads]
-    return Compiled(plan, layout.heads, outputs, layout.head_grads, places, repeated)
+    shown = [*layout.heads, *prepared.grads]
+    return Compiled(plan, shown, outputs, layout.head_grads, places, prepared.num_repeated)
+
+
+@dataclass
+class Prepared:
+    """What to compile, and what follows it: the gradients that must be copied or added to their targets.
+
+    grads: the gradients of the wanted variables. num_repeated: how many nodes backward computes again.
+    """
+
+    program: Program
+    copies: list[tuple[Key, Target]]
+    grads: list[Entry]
+    num_repeated: int
 
 
 @dataclass
@@ -108,46 +123,51 @@ class Layout:
         """The nodes of forward, variables excluded."""
         return [node for node in topological(self.heads) if not node.is_variable]
 
-    def program(self, chosen: Set[int]) -> tuple[Program, list[tuple[Key, Target]], int]:
-        """What to compile when the chosen nodes (by id) are computed again.
-
-        Returns also the gradients that must be copied or added to their targets, and the number of repeated nodes.
-        """
+    def prepare(self, chosen: Set[int]) -> Prepared:
+        """What to compile when the chosen nodes (by id) are computed again."""
         again = recompute(self.forward, self.graph, chosen)
-        specs, places = self._with_new_nodes(again)
-        fixed = dict(self.fixed)
-        copies = _place_gradients(self.wanted, again.graph, self.targets, specs, places, self.storage, fixed)
-        keep_sparse_values((*again.forward, *again.graph.nodes), self.storage, specs, places, fixed)
-        kept = [*self.kept, *(source for source, _ in copies)]
-        program = Program(
-            self.ctx, again.forward, again.graph.nodes, fixed, specs, self.heads, places, kept, is_train=self.is_train
-        )
-        return program, copies, again.repeated
-
-    def _with_new_nodes(self, again: Recomputation) -> tuple[dict[Key, Spec], Places]:
-        specs, places = dict(self.specs), dict(self.places)
+        specs, places, storage = dict(self.specs), dict(self.places), dict(self.storage)
         for node in (*again.forward, *again.graph.nodes):
             original = again.originals.get(id(node))
             if original is not None:
                 places[id(node)] = self.places[id(original)]
-                specs.update({(id(node), i): self.specs[id(original), i] for i in range(node.num_outputs)})
-        return specs, places
+                _repeat_facts(specs, original, node)
+                _repeat_facts(storage, original, node)
+        fixed = dict(self.fixed)
+        copies = _place_gradients(self.wanted, again.graph, self.targets, specs, places, storage, fixed)
+        keep_sparse_values((*again.forward, *again.graph.nodes), storage, specs, places, fixed)
+        kept = [*self.kept, *(source for source, _ in copies)]
+        program = Program(
+            self.ctx, again.forward, again.graph.nodes, fixed, specs, self.heads, places, kept, is_train=self.is_train
+        )
+        return Prepared(program, copies, list(again.graph.grads.values()), again.repeated)
 
     def choices(self) -> Graph:
         """What can be computed again, for `choose`."""
         read = {key_of(entry) for node in self.graph.nodes for entry in node.inputs}
         outlive = {*self.kept, *(key_of(head) for head in self.heads), *map(key_of, self.graph.grads.values())}
         owners = {key[0] for key in outlive}
-        candidates = [] if self.storage else self.forward  # sparse values lie outside of the memory that could be saved
-        allowed = {id(node) for node in candidates if can_recompute(node, self._can_replay) and id(node) not in owners}
+        candidates = [node for node in self.forward if id(node) not in owners and self._is_dense(node)]
+        allowed = {id(node) for node in candidates if can_recompute(node, self._can_replay)}
         return Graph(self.forward, self.specs, allowed, read, self._bytes_with)
+
+    def _is_dense(self, node: Node) -> bool:
+        """Whether a node neither reads nor makes sparse values, which lie outside of the memory that could be saved."""
+        outputs = [(id(node), i) for i in range(node.num_outputs)]
+        return not any(key in self.storage for key in (*map(key_of, node.inputs), *outputs))
 
     def _can_replay(self, node: Node) -> bool:
         return self.places[id(node)].backend.rng.can_replay
 
     def _bytes_with(self, chosen: Set[int]) -> int:
-        program, _, _ = self.program(chosen)
-        return sum(plan_memory(program).pack().values())
+        return sum(plan_memory(self.prepare(chosen).program).pack().values())
+
+
+def _repeat_facts(facts: dict[Key, Any], original: Node, node: Node) -> None:
+    """Let a node's outputs be like those of another one."""
+    for i in range(node.num_outputs):
+        if (id(original), i) in facts:
+            facts[id(node), i] = facts[id(original), i]
 
 
 def lay_out(

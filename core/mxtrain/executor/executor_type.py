@@ -70,7 +70,7 @@ class Executor:
         compiled = compile_graph(self._ctx, self._heads, arrays, self._targets(), spare, placement=self.placement)
         self._plan = compiled.plan
         self._num_repeated = compiled.num_repeated
-        self._running_heads = compiled.heads
+        self._shown = compiled.shown
         self._head_grads = compiled.head_grads
         self.outputs = [wrap_value(*output) for output in zip(compiled.outputs, compiled.places, strict=True)]
 
@@ -267,7 +267,7 @@ class Executor:
         lines = [f"Total {total >> 20} MB allocated", "Total 0 TempSpace resource requested"]
         lines += [f"Intermediate values on {ctx}: {nbytes} bytes" for ctx, nbytes in sizes.items()]
         lines.append(f"Computed again in backward: {self._num_repeated} of {len(self._plan.training.steps)} operators")
-        return describe(self._running_heads) + "\n".join(lines) + "\n"
+        return describe(self._shown) + "\n".join(lines) + "\n"
 
 
 def _overwrite(target: NDArray, value: Any) -> None:

@@ -242,7 +242,7 @@ class Symbol:
     # ---------------------------------------------------------------- storing
 
     def tojson(self, remove_amp_cast: bool = True) -> str:
-        """The graph as JSON, in MXNet 1.9.1's format; without the casts of mixed precision unless told to."""
+        """The graph as JSON, in MXNet 1.9.1's format. remove_amp_cast: leave the casts of mixed precision out."""
         return json_format.dump(without_amp_casts(self.heads) if remove_amp_cast else self.heads)
 
     def save(self, fname: str, remove_amp_cast: bool = True) -> None:

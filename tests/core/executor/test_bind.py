@@ -190,5 +190,5 @@ def test_groups_of_cpu_contexts():
     assert (executor.forward(is_train=True)[0].asnumpy() == 3).all()
     executor.backward(nd.ones((3, 2)))
     assert (executor.grad_dict["second_bias"].asnumpy() == 3).all()
-    with pytest.raises(MXNetError, match="second_weight: expected its ctx_group among .*'one'.* Received: 'two'"):
+    with pytest.raises(MXNetError, match=r"second_weight: expected its ctx_group among .*'one'.* Received: 'two'"):
         net.simple_bind(mx.cpu(0), group2ctx={"one": mx.cpu(1)}, data=(3, 5))

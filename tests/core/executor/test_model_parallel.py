@@ -58,7 +58,7 @@ def test_arrays_live_with_their_layers():
     assert executor.outputs[0].context == PLACES["decode"]
     assert {str(ctx) for ctx in executor.memory} == {str(ctx) for ctx in PLACES.values()}
     assert "Intermediate values on cpu(3): " in executor.debug_str()
-    assert executor.debug_str().count("Op:_CrossDeviceCopy") == 3 * 4  # as in MXNet, those of forward
+    assert executor.debug_str().count("Op:_CrossDeviceCopy") == 2 * 3 * 4
 
 
 def test_every_operator_runs_where_its_values_are():

@@ -149,6 +149,26 @@ def test_custom_operators_run_once(monkeypatch):
     np.testing.assert_allclose(executor.grad_dict["x"].asnumpy(), np.cos(np.exp(2)) * np.exp(2) * 2, rtol=1e-5)
 
 
+def test_dense_values_beside_sparse_ones(monkeypatch):
+    def results():
+        weight = mx.sym.var("weight", stype="row_sparse")
+        rows = mx.sym.Embedding(mx.sym.var("data"), weight, input_dim=9, output_dim=4, sparse_grad=True)
+        net = mx.sym.make_loss(mx.sym.sin(mx.sym.exp(mx.sym.tanh(mx.sym.exp(mx.sym.sum(rows, axis=1))))))
+        executor = net.simple_bind(mx.cpu(), data=(3, 5), grad_req={"weight": "write"})
+        executor.arg_dict["data"][:] = np.arange(15).reshape(3, 5) % 9
+        mx.nd.array(np.arange(36).reshape(9, 4) / 40).tostype("row_sparse").copyto(executor.arg_dict["weight"])
+        executor.forward(is_train=True)
+        executor.backward()
+        assert executor.grad_dict["weight"].stype == "row_sparse"
+        return [executor.outputs[0].asnumpy(), executor.grad_dict["weight"].asnumpy()], executor._num_repeated
+
+    kept, none = results()
+    monkeypatch.setenv("MXNET_BACKWARD_DO_MIRROR", "1")
+    repeated, some = results()
+    assert some > none == 0
+    assert_same_bits(repeated, kept)
+
+
 def test_inference_does_not_change(monkeypatch):
     expected = bound(deep_network()).forward()[0].asnumpy()
     monkeypatch.setenv("MXTRAIN_MEMORY_BUDGET", "1")
