@@ -3,6 +3,7 @@
 import numpy as np
 
 from mxtrain.ops import shapes
+from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.kernels.sparse.conversion import to_dense
 from mxtrain.ops.kernels.sparse.rows import rows_at
 from mxtrain.ops.operator import Case, operator
@@ -14,7 +15,8 @@ from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_
 
 def _sum_rows(xp, data, *, axis, keepdims, exclude):
     """Over axis 1: one sum per stored row."""
-    sums = (data.values * data.values).sum(axis=1, keepdims=True)
+    wide = widen(xp, data.values)
+    sums = xp.einsum("ij,ij->i", wide, wide).reshape(-1, 1).astype(data.dtype, copy=False)  # makes no table of squares
     rows = RowSparse(sums, data.indices, (data.shape[0], 1))
     return rows if keepdims else to_dense(xp, rows).reshape(-1)
 
@@ -60,11 +62,13 @@ class SquareSum:
 
 
 def _scale_rows(xp, gy, data, *, axis, keepdims, exclude):
-    axes = reduced_axes(axis, exclude, 2)
-    if axes == (1,):
-        rows = rows_at(xp, gy, data.indices) if isinstance(gy, RowSparse) else gy.reshape(-1, 1)[data.indices]
-    else:
+    if reduced_axes(axis, exclude, 2) != (1,):
         rows = to_dense(xp, gy).reshape(1, -1)
+    elif isinstance(gy, RowSparse):
+        rows = rows_at(xp, gy, data.indices)
+    else:
+        rows = gy.reshape(-1, 1)
+        rows = rows if len(data.indices) == len(rows) else rows[data.indices]
     return data.with_values(data.values * (rows + rows))
 
 

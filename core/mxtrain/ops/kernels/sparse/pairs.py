@@ -27,12 +27,12 @@ def on_union(forward: Forward) -> Forward:
         require_one_shape(lhs, rhs)
         if places.same_places(xp, lhs, rhs):
             return lhs.with_values(forward(xp, lhs.values, rhs.values))
-        joined = places.union(xp, places.places_of(xp, lhs), places.places_of(xp, rhs))
+        joined = places.union(xp, lhs, rhs)
         left, right = (
-            _spread(xp, container.values, position, len(joined.places))
+            _spread(xp, container.values, position, len(joined.index_arrays[-1]))
             for container, position in ((lhs, joined.first), (rhs, joined.second))
         )
-        return places.at_places(xp, forward(xp, left, right), joined.places, lhs)
+        return lhs.rebuild(forward(xp, left, right), joined.index_arrays)
 
     return compute
 
@@ -51,9 +51,9 @@ def on_intersection(forward: Forward) -> Forward:
         require_one_shape(lhs, rhs)
         if places.same_places(xp, lhs, rhs):
             return lhs.with_values(forward(xp, lhs.values, rhs.values))
-        left = places.places_of(xp, lhs)
-        in_left, in_right = places.intersection(xp, left, places.places_of(xp, rhs))
-        return places.at_places(xp, forward(xp, lhs.values[in_left], rhs.values[in_right]), left[in_left], lhs)
+        in_left, in_right = places.intersection(xp, lhs, rhs)
+        values = forward(xp, lhs.values[in_left], rhs.values[in_right])
+        return places.at_places(xp, values, places.places_of(xp, lhs)[in_left], lhs)
 
     return compute
 
@@ -62,7 +62,7 @@ def values_at(xp: Any, dense: Any, like: Any) -> Any:
     """The elements (rows) of a dense array at the places that a container of the same shape stores."""
     if isinstance(like, RowSparse):
         return dense[like.indices]
-    return dense[row_of_each(xp, like.indptr, len(like.indices)), like.indices]
+    return xp.take(dense.reshape(-1), places.places_of(xp, like))
 
 
 def at_stored_of_lhs(forward: Forward) -> Forward:
@@ -127,9 +127,11 @@ def broadcast_onto_csr(forward: Forward) -> Forward:
         if rhs.ndim > 2 or sizes[0] not in (1, rows) or sizes[1] not in (1, columns):
             raise ArgumentError(f"Expected: an array that broadcasts to {lhs.shape}. Received: {tuple(rhs.shape)}.")
         whole = rhs.reshape(sizes)
-        row = row_of_each(xp, lhs.indptr, len(lhs.indices)) if sizes[0] > 1 else 0
-        column = lhs.indices if sizes[1] > 1 else 0
-        picked = xp.broadcast_to(whole[row, column], lhs.values.shape)
+        if sizes[0] > 1:
+            row = row_of_each(xp, lhs.indptr, len(lhs.indices))
+            picked = whole[row, lhs.indices if sizes[1] > 1 else 0]
+        else:  # a column for each value, or one number for all
+            picked = xp.take(whole, lhs.indices if sizes[1] > 1 else xp.zeros_like(lhs.indices))
         return lhs.with_values(forward(xp, lhs.values, picked))
 
     return compute

@@ -8,14 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mxtrain.ops.kernels.sparse import compiled
 from mxtrain.ops.kernels.sparse.conversion import row_of_each
 from mxtrain.ops.sparse.containers import Csr, RowSparse
 
 
 class Union(NamedTuple):
-    """The places of two containers together: all of them, sorted, and the positions of each container's among them."""
+    """The places of two containers of one kind and shape together, and where those of each are among them.
 
-    places: Any
+    index_arrays: those of a container that stores all of them. first, second: positions, rising; int64.
+    """
+
+    index_arrays: tuple[Any, ...]
     first: Any
     second: Any
 
@@ -52,26 +56,57 @@ def same_places(xp: Any, first: Any, second: Any) -> bool:
 
 
 def union(xp: Any, first: Any, second: Any) -> Union:
-    """The places of either of two sorted arrays."""
-    together = xp.concatenate((first, second))
+    """The places that either of two containers stores."""
+    found = _compiled_union(first, second) if xp is np else None
+    if found is not None:
+        return found
+    together = xp.concatenate((places_of(xp, first), places_of(xp, second)))
     order = np.argsort(together, kind="stable") if xp is np else xp.argsort(together)  # merges two sorted runs
     ordered = together[order]
     is_new = xp.ones((len(ordered),), np.bool_)
     is_new[1:] = ordered[1:] != ordered[:-1]
     position = xp.empty((len(ordered),), np.int64)
     position[order] = xp.cumsum(is_new) - 1
-    return Union(ordered[is_new], position[: len(first)], position[len(first) :])
+    joined = at_places(xp, first.values[:0], ordered[is_new], first)
+    count = len(first.indices)
+    return Union(joined.index_arrays, position[:count], position[count:])
+
+
+def _compiled_union(first: Any, second: Any) -> Union | None:
+    """The same by SciPy: 1 where the first container stores something, 2 where the second does, added.
+
+    None without SciPy, and where indices are not in order.
+    """
+    if not compiled.is_available():
+        return None
+    marked, other = _marked(first, 1), _marked(second, 2)
+    if not (marked.has_canonical_format and other.has_canonical_format):
+        return None
+    total = marked + other
+    indices = total.indices.astype(np.int64, copy=False)
+    is_rows = isinstance(first, RowSparse)
+    arrays = (indices,) if is_rows else (total.indptr.astype(np.int64, copy=False), indices)
+    # of truth values NumPy finds those that hold much faster than of numbers other than 0
+    (in_first,) = np.nonzero((total.data & 1).view(np.bool_))
+    (in_second,) = np.nonzero((total.data >> 1).view(np.bool_))
+    return Union(arrays, in_first, in_second)
+
+
+def _marked(container: Any, mark: int) -> Any:
+    """A number at every place: a matrix of the same form, or the rows of a row_sparse array as one row of a matrix."""
+    indices, shape = container.indices, container.shape
+    pointers = container.indptr if isinstance(container, Csr) else np.array([0, len(indices)])
+    shape = shape if isinstance(container, Csr) else (1, shape[0])
+    return compiled.assemble(np.full(len(indices), mark, np.int8), indices, pointers, shape)
 
 
 def intersection(xp: Any, first: Any, second: Any) -> tuple[Any, Any]:
-    """The positions in each of two arrays of the places that both have; columns of a row may stand in any order."""
-    if bool((second[1:] < second[:-1]).any()):
-        order = xp.argsort(second)
-        in_first, position = intersection(xp, first, second[order])
-        return in_first, order[position]
-    position = xp.searchsorted(second, first)
-    inside = position < len(second)
-    found = xp.zeros((len(first),), np.bool_)
-    found[inside] = second[position[inside]] == first[inside]
-    (in_first,) = xp.nonzero(found)
-    return in_first, position[in_first]
+    """The positions in each of two containers of the places that both store, in the order of the places."""
+    joined = union(xp, first, second)
+    positions = []
+    for container, position in ((first, joined.first), (second, joined.second)):
+        at_place = xp.full((len(joined.index_arrays[-1]),), -1, np.int64)
+        at_place[position] = xp.arange(len(container.indices))
+        positions.append(at_place)
+    in_both = (positions[0] >= 0) & (positions[1] >= 0)
+    return positions[0][in_both], positions[1][in_both]

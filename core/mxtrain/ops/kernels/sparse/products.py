@@ -3,15 +3,14 @@
 SciPy's compiled loops compute them on the CPU where SciPy is installed; NumPy and CuPy alone give the same.
 """
 
-import functools
-import importlib
-import types
 from typing import Any
 
 import numpy as np
 
+from mxtrain.base import ArgumentError
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.kernels.scatter import add_at
+from mxtrain.ops.kernels.sparse import compiled
 from mxtrain.ops.kernels.sparse.conversion import row_of_each
 from mxtrain.ops.kernels.sparse.places import row_pointers
 from mxtrain.ops.sparse.containers import Csr, RowSparse
@@ -22,22 +21,25 @@ _BATCH = 1 << 18
 _TABLE_PER_VALUE = 16
 
 
-@functools.cache
-def _scipy_sparse() -> types.ModuleType | None:
-    try:
-        return importlib.import_module("scipy.sparse")
-    except ImportError:
-        return None
+def require_inside(matrix: Csr) -> None:
+    """Raise ArgumentError for columns outside the matrix, or pointers that fall: compiled loops would not notice."""
+    indices, indptr = matrix.indices, matrix.indptr
+    if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= matrix.shape[1]):
+        raise ArgumentError(
+            f"Expected: a csr matrix with columns in [0, {matrix.shape[1]}). Received: {int(indices.min())} to "
+            f"{int(indices.max())}. See check_format."
+        )
+    if int(indptr[0]) != 0 or int(indptr[-1]) != len(indices) or bool((indptr[1:] < indptr[:-1]).any()):
+        raise ArgumentError(f"Expected: an indptr that rises from 0 to {len(indices)}. See check_format.")
 
 
-def multiply(xp: Any, matrix: Csr, dense: Any, compiled: bool = True) -> Any:
-    """matrix @ dense. dense: (columns, N), dtype of matrix. Returns (rows, N). compiled: SciPy may compute it."""
+def multiply(xp: Any, matrix: Csr, dense: Any) -> Any:
+    """matrix @ dense. dense: (columns, N), dtype of matrix. Returns (rows, N)."""
+    require_inside(matrix)
     wide = matrix.with_values(widen(xp, matrix.values))
     right = widen(xp, dense)
-    library = _scipy_sparse() if compiled and xp is np else None
-    if library is not None:
-        parts = (wide.values, wide.indices, wide.indptr)
-        product = library.csr_matrix(parts, shape=wide.shape, copy=False) @ np.ascontiguousarray(right)
+    if xp is np and compiled.is_available():
+        product = compiled.assemble(wide.values, wide.indices, wide.indptr, wide.shape) @ np.ascontiguousarray(right)
     elif xp is np:
         product = _multiply_in_batches(wide, right)
     else:
@@ -74,18 +76,36 @@ def transposed(xp: Any, matrix: Csr) -> Csr:
     return Csr(matrix.values[order], rows[order], row_pointers(xp, columns, matrix.shape[1]), matrix.shape[::-1])
 
 
-def multiply_transposed(xp: Any, matrix: Csr, dense: Any, compiled: bool = True) -> RowSparse:
+def multiply_transposed(xp: Any, matrix: Csr, dense: Any) -> RowSparse:
     """matrix.T @ dense, of which the rows are stored whose column has a value. dense: (rows, N)."""
-    used, compressed = _used_columns(xp, matrix)
-    small = Csr(matrix.values, compressed, matrix.indptr, (matrix.shape[0], len(used)))
-    library = _scipy_sparse() if compiled and xp is np else None
+    require_inside(matrix)
     shape = (matrix.shape[1], *dense.shape[1:])
-    if library is None:
-        return RowSparse(multiply(xp, transposed(xp, small), dense, compiled=False), used, shape)
-    values = widen(xp, small.values)
-    flipped = library.csc_matrix((values, compressed, matrix.indptr), shape=small.shape[::-1], copy=False)
+    if matrix.shape[1] <= len(matrix.indices):  # most columns are used
+        used = _mask_of_columns(xp, matrix)
+        product = _product_of_transposed(xp, matrix, dense)
+        if used.all():
+            return RowSparse(product, xp.arange(shape[0], dtype=np.int64), shape)
+        (rows,) = xp.nonzero(used)
+        return RowSparse(product[rows], rows, shape)
+    rows, compressed = _used_columns(xp, matrix)
+    small = Csr(matrix.values, compressed, matrix.indptr, (matrix.shape[0], len(rows)))
+    return RowSparse(_product_of_transposed(xp, small, dense), rows, shape)
+
+
+def _product_of_transposed(xp: Any, matrix: Csr, dense: Any) -> Any:
+    if xp is not np or not compiled.is_available():
+        return multiply(xp, transposed(xp, matrix), dense)
+    values = widen(xp, matrix.values)
+    flipped = compiled.assemble(values, matrix.indices, matrix.indptr, matrix.shape[::-1], by_columns=True)
     product = flipped @ np.ascontiguousarray(widen(xp, dense))
-    return RowSparse(product.astype(dense.dtype, copy=False), used, shape)
+    return product.astype(dense.dtype, copy=False)
+
+
+def _mask_of_columns(xp: Any, matrix: Csr) -> Any:
+    """Which columns have a value."""
+    has_value = xp.zeros((matrix.shape[1],), np.bool_)
+    has_value[matrix.indices] = True
+    return has_value
 
 
 def _used_columns(xp: Any, matrix: Csr) -> tuple[Any, Any]:
@@ -94,9 +114,7 @@ def _used_columns(xp: Any, matrix: Csr) -> tuple[Any, Any]:
     if columns > _TABLE_PER_VALUE * len(indices):
         used, position = xp.unique(indices, return_inverse=True)
         return used, position.reshape(-1)
-    has_value = xp.zeros((columns,), np.bool_)
-    has_value[indices] = True
-    (used,) = xp.nonzero(has_value)
+    (used,) = xp.nonzero(_mask_of_columns(xp, matrix))
     position = xp.empty((columns,), np.int64)
     position[used] = xp.arange(len(used))
     return used, position[indices]

@@ -27,6 +27,8 @@ def retain_rows(xp: Any, data: Any, rows: Any) -> RowSparse:
     position[position == len(data.indices)] = 0
     if len(data.indices):
         found = data.indices[position] == wanted
+        if bool(found.all()):
+            return RowSparse(xp.take(data.values, position, axis=0), wanted, data.shape)
         values[found] = data.values[position[found]]
     return RowSparse(values, wanted, data.shape)
 
@@ -50,14 +52,18 @@ def slice_columns(xp: Any, matrix: Csr, begin: int, end: int) -> Csr:
 
 def take_rows(xp: Any, matrix: Csr, rows: Any) -> Csr:
     """The matrix made of the given rows, int64, in [0, rows of matrix), in their order; a row may come again."""
+    if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and bool((rows[1:] == rows[:-1] + 1).all()):
+        return slice_rows(xp, matrix, int(rows[0]), int(rows[-1]) + 1)
     lengths = matrix.indptr[rows + 1] - matrix.indptr[rows]
     pointers = xp.zeros((len(rows) + 1,), np.int64)
     xp.cumsum(lengths, out=pointers[1:])
     total = int(pointers[-1])
-    owner = row_of_each(xp, pointers, total)
     # where each value stood: the start of its row there, plus its place in the row
-    source = xp.arange(total) + (matrix.indptr[rows] - pointers[:-1])[owner]
-    return Csr(matrix.values[source], matrix.indices[source], pointers, (len(rows), matrix.shape[1]))
+    shift = matrix.indptr[rows] - pointers[:-1]
+    source = np.repeat(shift, lengths) if xp is np else shift[row_of_each(xp, pointers, total)]
+    source = source + xp.arange(total)
+    shape = (len(rows), matrix.shape[1])
+    return Csr(xp.take(matrix.values, source), xp.take(matrix.indices, source), pointers, shape)
 
 
 def stack_rows(xp: Any, *matrices: Csr) -> Csr:
