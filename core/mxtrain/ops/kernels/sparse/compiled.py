@@ -18,7 +18,7 @@ def is_available() -> bool:
 
 
 def assemble(
-    values: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: tuple[int, int], by_columns: bool = False
+    values: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: tuple[int, ...], by_columns: bool = False
 ) -> Any:
     """A csr matrix of SciPy (by_columns: a csc matrix) over these arrays, which are neither checked nor copied."""
     library = importlib.import_module("scipy.sparse")

@@ -56,7 +56,7 @@ def _excerpt(array: Any) -> str:
     return f"{array[:20].tolist()}{', ...' if len(array) > 20 else ''}"
 
 
-def csr_from_coordinates(xp: Any, values: Any, rows: Any, columns: Any, shape: tuple[int, int]) -> Csr:
+def csr_from_coordinates(xp: Any, values: Any, rows: Any, columns: Any, shape: tuple[int, ...]) -> Csr:
     """The matrix with values at (row, column); values that meet at one place are added."""
     places, position = xp.unique(rows * shape[1] + columns, return_inverse=True)
     summed = xp.zeros((len(places),), values.dtype)
