@@ -173,7 +173,9 @@ class BaseSparseNDArray(NDArray):
             return other
         if other.shape != self.shape:
             raise ArgumentError(f"Expected: a target of shape {self.shape}. Received: shape {other.shape}.")
-        write_value(other, self.storage.copy(), self._ctx)
+        with self._ctx.backend.active():
+            copied = self.storage.copy()
+        write_value(other, copied, self._ctx)
         if recording.mode.recording:
             recording.tape.record(find("_copyto"), {}, (self,), (other,), recording.mode.training, None)
         return other
