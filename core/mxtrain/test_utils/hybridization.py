@@ -23,12 +23,12 @@ def check_gluon_hybridize_consistency(
     """Raise AssertionError unless a network gives the same outputs and gradients imperatively and hybridized.
 
     net_builder(prefix=...): makes the network. data_l: its inputs. numpy_func: gives the expected output for the inputs
-    as NumPy arrays. test_grad: compare gradients by inputs and parameters as well, and outputs under record().
+    as NumPy arrays. test_grad: compare gradients by inputs and parameters as well, and the outputs of training.
     """
     values: dict[str, NDArray] = {}
     expected: dict[str, np.ndarray] = {}
     if numpy_func is not None:
-        expected["output"] = numpy_func(*(data.asnumpy() for data in data_l))
+        expected["output"] = expected["output of training"] = numpy_func(*(data.asnumpy() for data in data_l))
     for hybridize in (False, True):
         for recorded in (False, True) if test_grad else (False,):
             net = _network(net_builder, values)
@@ -38,8 +38,8 @@ def check_gluon_hybridize_consistency(
             values = values or {name: p.data().copy() for name, p in net.collect_params().items()}
             for name, result in results.items():
                 known = expected.setdefault(name, result)
-                names = (f"{name} (hybridized: {hybridize}, recorded: {recorded})", "expected")
-                assert_almost_equal(result, known, rtol=rtol, atol=atol, names=names)
+                names = (f"{name} (hybridized: {hybridize})", "expected")
+                assert_almost_equal(result, known, rtol=rtol, atol=atol, names=names, use_broadcast=False)
 
 
 def _network(net_builder: Callable[..., Any], values: dict[str, NDArray]) -> Any:
@@ -61,7 +61,7 @@ def _run(net: Any, data_l: Sequence[NDArray], recorded: bool) -> dict[str, np.nd
     with autograd.record():
         out = net(*inputs)
     out.backward(out)
-    found = {"output": out.asnumpy()}
+    found = {"output of training": out.asnumpy()}
     found.update({f"gradient of input {number}": data.grad.asnumpy() for number, data in enumerate(inputs)})
     for name, parameter in net.collect_params().items():
         if parameter.grad_req != "null":

@@ -1,4 +1,4 @@
-"""Layers, cells and losses: graphs, names, parameters, values and gradients as MXNet 1.9.1's (data/ holds what it gave)."""
+"""Layers, cells and losses: graphs, names, parameters, values and gradients as those of MXNet 1.9.1 (see data/)."""
 
 import gzip
 import json

@@ -57,7 +57,7 @@ def load(block: "Block", prefix: str) -> None:
 def _describe(block: "Block", into: dict[str, Any], numbers: Iterator[int]) -> None:
     """Add a block, with all below it, under its kind and running number."""
     entry: dict[str, Any] = {"orig_name": block.name}
-    into[f"{block._alias()}{next(numbers)}"] = entry
+    into[f"{type(block).__name__.lower()}{next(numbers)}"] = entry
     if isinstance(block, GraphHolder):
         entry.update(block._describe_graph())
     entry["children"] = {child.name: key for key, child in block._children.items()}
@@ -69,7 +69,7 @@ def _matched(
     block: "Block", described: dict[str, Any], numbers: Iterator[int], path: str
 ) -> Iterator[tuple["Block", dict[str, Any]]]:
     """Each block of a network with its description."""
-    key = f"{block._alias()}{next(numbers)}"
+    key = f"{type(block).__name__.lower()}{next(numbers)}"
     entry = described.get(key)
     if not isinstance(entry, dict) or "orig_name" not in entry:
         raise ArgumentError(f"{path}: expected a description of {key!r} ({block.name}). Received: none.")

@@ -114,7 +114,9 @@ def _blocks_by_urllib(url: str, verify_ssl: bool) -> Iterator[bytes]:
 
     if not url.startswith(("http://", "https://")):
         raise MXNetError("a URL of another kind than http or https")
-    context = None if verify_ssl else ssl._create_unverified_context()
-    with urllib.request.urlopen(url, timeout=TIMEOUT, context=context) as response:
+    context = ssl.create_default_context() if verify_ssl else ssl._create_unverified_context()
+    # not urlopen, which keeps the proxies of the first call
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+    with opener.open(url, timeout=TIMEOUT) as response:
         while block := response.read(BLOCK):
             yield block
