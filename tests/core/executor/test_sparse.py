@@ -334,3 +334,17 @@ def test_a_training_step_of_an_embedding_touches_its_rows_only():
     assert errors[-1] < 0.01 < errors[0]
     changed = (executor.arg_dict["w"].asnumpy() != 0.5).any(axis=1)
     assert np.flatnonzero(changed).tolist() == [7, 9]
+
+
+@pytest.mark.parametrize("stored", [range(6), [0, 2, 3, 5]])
+def test_square_sums_have_gradients_in_the_rows_that_a_gradient_reaches(stored):
+    values = np.zeros((6, 2), np.float32)
+    values[list(stored)] = 1
+    symbol = S.dot(S.square(X), S._internal._square_sum(W, axis=1, keepdims=True))
+    executor = symbol.simple_bind(mx.cpu(), x=(2, 6), w=(6, 2), grad_req={"w": "write"})
+    executor.arg_dict["w"][:] = nd.array(values).tostype("row_sparse")
+    executor.forward(is_train=True, x=nd.array([[0, 1, 0, 0, 0, 0], [0, 0, 0, 2, 0, 0]]).tostype("csr"))
+    executor.backward(nd.ones((2, 1)))
+    gradient = executor.grad_dict["w"]
+    assert gradient.indices.asnumpy().tolist() == sorted({1, 3} & set(stored))
+    np.testing.assert_array_equal(gradient.asnumpy(), 2 * np.array([0, 1, 0, 4, 0, 0])[:, None] * values)

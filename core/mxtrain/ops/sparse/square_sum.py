@@ -5,7 +5,7 @@ import numpy as np
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.kernels.sparse.conversion import to_dense
-from mxtrain.ops.kernels.sparse.rows import rows_at
+from mxtrain.ops.kernels.sparse.places import intersection
 from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
 from mxtrain.ops.sparse.containers import DENSE, ROW_SPARSE, RowSparse
@@ -65,11 +65,20 @@ def _scale_rows(xp, gy, data, *, axis, keepdims, exclude):
     if reduced_axes(axis, exclude, 2) != (1,):
         rows = to_dense(xp, gy).reshape(1, -1)
     elif isinstance(gy, RowSparse):
-        rows = rows_at(xp, gy, data.indices)
+        return _of_rows_in_both(xp, gy, data)
     else:
         rows = gy.reshape(-1, 1)
         rows = rows if len(data.indices) == len(rows) else rows[data.indices]
     return data.with_values(data.values * (rows + rows))
+
+
+def _of_rows_in_both(xp, gy, data):
+    """The gradient of the rows that have both values and a gradient; as in MXNet no others are stored."""
+    if len(data.indices) == data.shape[0]:
+        return RowSparse(data.values[gy.indices] * (gy.values + gy.values), gy.indices, data.shape)
+    in_gy, in_data = intersection(xp, gy, data)
+    rows = gy.values[in_gy]
+    return RowSparse(data.values[in_data] * (rows + rows), gy.indices[in_gy], data.shape)
 
 
 @operator(

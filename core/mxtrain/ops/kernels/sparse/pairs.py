@@ -6,6 +6,8 @@ Each of these takes an operator's `forward(xp, lhs, rhs)` and gives the kernel o
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from mxtrain.base import ArgumentError
 from mxtrain.ops.kernels.sparse import places
 from mxtrain.ops.kernels.sparse.conversion import row_of_each
@@ -27,6 +29,9 @@ def on_union(forward: Forward) -> Forward:
         require_one_shape(lhs, rhs)
         if places.same_places(xp, lhs, rhs):
             return lhs.with_values(forward(xp, lhs.values, rhs.values))
+        if isinstance(lhs, RowSparse) and lhs.shape[0] in (len(lhs.indices), len(rhs.indices)):
+            left, right = (_spread(xp, side.values, side.indices, lhs.shape[0]) for side in (lhs, rhs))
+            return RowSparse(forward(xp, left, right), xp.arange(lhs.shape[0], dtype=np.int64), lhs.shape)
         joined = places.union(xp, lhs, rhs)
         left, right = (
             _spread(xp, container.values, position, len(joined.index_arrays[-1]))

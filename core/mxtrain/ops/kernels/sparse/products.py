@@ -122,6 +122,8 @@ def _used_columns(xp: Any, matrix: Csr) -> tuple[Any, Any]:
 
 def multiply_row_sparse(xp: Any, matrix: Csr, rows: RowSparse) -> Any:
     """matrix @ rows, reading only the stored rows. Returns a dense array."""
+    if len(rows.indices) == rows.shape[0]:
+        return multiply(xp, matrix, rows.values)
     position = xp.searchsorted(rows.indices, matrix.indices)
     inside = position < len(rows.indices)
     found = xp.zeros((len(position),), np.bool_)
