@@ -73,6 +73,7 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
     fixed = 0 if op.variadic or op.choose_inputs is not None else len(op.input_names)
     chooses = not op.variadic and op.choose_inputs is not None
     no_inputs = not op.variadic and not op.input_names
+    input_names = frozenset(op.input_names)
 
     def function(*args: Any, out: Any = None, name: str | None = None, **kwargs: Any) -> Any:
         inputs = args[:fixed]
@@ -84,7 +85,7 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
                 return invoke(op, inputs, cache.parse(args[fixed:], kwargs, parameters), out)
         elif no_inputs and not args and "ctx" not in kwargs and "state" not in kwargs:
             return invoke(op, (), cache.parse((), kwargs, ()), out)
-        elif chooses and args and "state" not in kwargs and _are_arrays(args) and not _has_array(kwargs):
+        elif chooses and args and "state" not in kwargs and _are_arrays(args) and input_names.isdisjoint(kwargs):
             params = cache.parse((), kwargs, ())
             if cache.takes_first(params, len(args)):
                 return invoke(op, args, params, out)
@@ -102,13 +103,6 @@ def _are_arrays(values: Sequence[Any]) -> bool:
         if not isinstance(value, NDArray):
             return False
     return True
-
-
-def _has_array(named: dict[str, Any]) -> bool:
-    for value in named.values():  # noqa: SIM110
-        if isinstance(value, NDArray):
-            return True
-    return False
 
 
 def _general_call(op: Operator, cache: ParameterCache, args: Any, out: Any, kwargs: dict[str, Any]) -> Any:
