@@ -39,8 +39,6 @@ def test_graph(name):
 def test_values(name, hybridize):
     if name == "sdml" and hybridize:
         pytest.xfail("the labels depend on the batch's size, so it has no symbol, in MXNet neither")
-    if name == "lstm_projected":
-        pytest.xfail("operator RNN does not compute projections yet")
     found = gluon_layers.run(mx, name, *CASES[name], hybridize)
     expected = {key.partition("/")[2]: VALUES[key] for key in VALUES.files if key.startswith(name + "/")}
     if name == "selu":  # the slope that MXNet takes from the output lacks a factor
