@@ -33,7 +33,7 @@ def reshape(self: Executor, partial_shaping: bool = False, allow_up_sizing: bool
         _check_change(name, self.aux_dict[name], spec, partial_shaping, allow_up_sizing)
         aux[name] = resized(self.aux_dict[name], spec)
     arenas = [arena for arena in self.arenas if all(args[name] is self.arg_dict[name] for name in arena.names)]
-    return Executor(
+    reshaped = Executor(
         self.symbol,
         self.context,
         args,
@@ -44,6 +44,8 @@ def reshape(self: Executor, partial_shaping: bool = False, allow_up_sizing: bool
         arenas=arenas,
         placement=self.placement,
     )
+    reshaped.set_monitor_callback(self._monitor, self._monitor_all)
+    return reshaped
 
 
 def _check_change(name: str, old: NDArray, new: Spec, allowed: bool, up_sizing: bool) -> None:

@@ -65,3 +65,11 @@ def test_states_are_shared():
     smaller = executor.reshape(x=(2, 2))
     smaller.forward(is_train=True, x=np.array([[0, 2], [2, 4]], "float32"))
     assert executor.aux_dict["bn_moving_mean"].asnumpy().tolist() == [1, 3]
+
+
+def test_a_monitor_stays():
+    executor = mx.sym.exp(mx.sym.var("x"), name="e").simple_bind(mx.cpu(), x=(2,))
+    seen = []
+    executor.set_monitor_callback(lambda name, array: seen.append((name, array.shape)))
+    executor.reshape(x=(5,), allow_up_sizing=True).forward()
+    assert seen == [("e_output", (5,))]

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError
+from mxtrain.base import ArgumentError, IndexRangeError
 
 
 def as_positions(xp: Any, indices: Any, size: int, mode: str) -> Any:
     """Indices (any dtype; fractions are dropped) as integers within [0, size).
 
-    mode: "clip" moves those outside to the nearest end, "wrap" counts modulo size, "raise" raises ArgumentError.
+    mode: "clip" moves those outside to the nearest end, "wrap" counts modulo size, "raise" raises IndexRangeError.
     """
     positions = indices if indices.dtype.kind in "iu" else indices.astype(np.int64)
     if size == 0 and positions.size:
@@ -20,7 +20,7 @@ def as_positions(xp: Any, indices: Any, size: int, mode: str) -> Any:
     if mode == "wrap":
         return positions % size if positions.dtype.kind == "i" else positions.astype(np.int64) % size
     if positions.size and not (int(positions.min()) >= 0 and int(positions.max()) < size):
-        raise ArgumentError(
+        raise IndexRangeError(
             f"Expected: indices in [0, {size}). Received: indices from {positions.min()} to {positions.max()}."
         )
     return positions

@@ -10,6 +10,7 @@ from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels import standardization as kernels
 from mxtrain.ops.kernels.precision import deliver, widen
+from mxtrain.ops.nn.channel_sum import sum_onto_axis
 from mxtrain.ops.nn.checks import require_one_dtype, require_shape
 from mxtrain.ops.operator import NOT_DIFFERENTIABLE, Case, operator
 
@@ -54,7 +55,7 @@ def _apply_backward(xp, view, along, gy, data, gamma, mean, std, out):
     shape = (x.shape[0], 1, x.shape[2]) if along == _MIDDLE else (*x.shape[:2], 1)
     mean, std = widen(xp, mean).reshape(shape), widen(xp, std).reshape(shape)
     standard = (x - mean) / std
-    by_gamma, by_beta = (grad * standard).sum(axis=(0, 2)), grad.sum(axis=(0, 2))
+    by_gamma, by_beta = sum_onto_axis(xp, grad * standard, 1), sum_onto_axis(xp, grad, 1)
     by_data = kernels.standardize_backward(xp, grad * widen(xp, gamma)[:, None], standard, std, along)
     targets = (None,) * 3 if out is None else out
     results = (by_data.reshape(data.shape), by_gamma, by_beta)
