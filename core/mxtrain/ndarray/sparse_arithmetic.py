@@ -67,7 +67,9 @@ def _install() -> None:
     for name, (broadcasting, same_shape, _, _) in BINARY.items():
         choose = _choice(name, broadcasting, same_shape)
         setattr(BaseSparseNDArray, f"__{name}__", _method(f"__{name}__", choose))
-        setattr(BaseSparseNDArray, f"__r{name}__", _reflected(f"__r{name}__", choose))
+        # dense * sparse is a dense array's product, which broadcasts: dense, as in MXNet
+        reflected = _choice("", broadcasting, same_shape) if name == "mul" else choose
+        setattr(BaseSparseNDArray, f"__r{name}__", _reflected(f"__r{name}__", reflected))
     for name, (broadcasting, same_shape, _) in COMPARISONS.items():
         setattr(BaseSparseNDArray, f"__{name}__", _method(f"__{name}__", _choice(name, broadcasting, same_shape)))
     for name in IN_PLACE:

@@ -2,9 +2,11 @@
 
 from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.precision import converted
+from mxtrain.ops.kernels.sparse.conversion import convert
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType
-from mxtrain.ops.storage import on_values
+from mxtrain.ops.sparse.containers import STORAGE_TYPES, storage_of
+from mxtrain.ops.storage import form, on_values
 
 
 @operator("_copy", "identity", cases=[Case(data=(2, 3))])
@@ -27,12 +29,25 @@ class Copy:
         return gy
 
 
+def _in_storage_of_rhs(xp, lhs, rhs):
+    shapes.unify(lhs.shape, rhs.shape)
+    types.unify(lhs.dtype, rhs.dtype)
+    value = convert(xp, lhs, storage_of(rhs))
+    return lhs.copy() if value is lhs else value
+
+
 @operator("_identity_with_attr_like_rhs", cases=[Case(lhs=(2, 3), rhs=(2, 3))])
 class IdentityWithAttrLikeRhs:
-    """A copy of lhs; tells inference that rhs has its shape and dtype. Output: the same."""
+    """A copy of lhs in the storage of rhs; tells inference that rhs has its shape and dtype. Output: the same."""
 
     infer_shape = shapes.same
     inplace = (0,)
+    storage = [
+        form(f"{lhs}, {rhs} -> {rhs}", _in_storage_of_rhs)
+        for lhs in STORAGE_TYPES
+        for rhs in STORAGE_TYPES
+        if (lhs, rhs) != ("default", "default")
+    ]
 
     def forward(xp, lhs, rhs, *, out=None):
         shapes.unify(lhs.shape, rhs.shape)
