@@ -11,7 +11,7 @@ from mxtrain.executor.memory import Key, Spec, key_of
 from mxtrain.executor.placement import Crossings, Placement, Places
 from mxtrain.executor.plan import Plan, Program, compile_program, plan_memory
 from mxtrain.executor.recompute import can_recompute, recompute
-from mxtrain.executor.recompute_choice import Graph, Policy, choose
+from mxtrain.executor.recompute_choice import Graph, Policy, choose, is_asked_for
 from mxtrain.executor.sparse_values import keep_sparse_values, sparse_storage
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.sparse_array import value_of
@@ -66,7 +66,9 @@ def compile_graph(
     Raises ArgumentError naming the node where shapes or dtypes do not fit.
     """
     layout = lay_out(ctx, heads, arrays, targets, kept, is_train, placement)
-    chosen = choose(layout.choices(), Policy.from_environment()) if layout.graph.nodes else set()
+    policy = Policy.from_environment()
+    is_asked_for_less = bool(layout.graph.nodes) and is_asked_for(layout.forward, policy)
+    chosen = choose(layout.choices(), policy) if is_asked_for_less else set()
     prepared = layout.prepare(chosen)
     program = prepared.program
     program.spare = spare

@@ -164,10 +164,10 @@ class Executor:
     def _run_watched(self, steps: StepList, plan: Plan) -> None:
         """Run step by step, showing each result to the monitor."""
         for step, node in zip(steps.steps, steps.nodes, strict=True):
-            if node is not None and self._monitor_all and "repeats" not in node.runtime:
+            if node is not None and self._monitor_all and "is_inserted" not in node.runtime:
                 self._show_inputs(node)
             StepList([step], [node]).run(plan)
-            if node is not None and "repeats" not in node.runtime:
+            if node is not None and "is_inserted" not in node.runtime:
                 for index, name in enumerate(node.all_output_names[: node.num_outputs]):
                     self._show(name, Entry(node, index))
 

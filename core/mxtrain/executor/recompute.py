@@ -91,7 +91,8 @@ class _Rewriter:
             if node.op is not None and node.op.changed(node.params):
                 inputs = self._with_saved_states(node, inputs)
             again = node.with_inputs(inputs, f"{node.name}_mirror")
-            again.runtime = {**node.runtime, "state": node.runtime.get("state", node), "repeats": node}
+            state = node.runtime.get("state", node)
+            again.runtime = {**node.runtime, "state": state, "repeats": node, "is_inserted": True}
             self._emit(node, again)
             self._repeated += 1
 
@@ -103,7 +104,8 @@ class _Rewriter:
         for name, entry in zip(node.input_names, inputs, strict=True):
             if name in changed:
                 attrs = {key: value for key, value in node.attrs.items() if key == "__ctx_group__"}
-                copies.append(Node(find("_copy"), f"{entry.node.name}_before_{node.name}", [entry], attrs))
+                name = f"{entry.node.name}_before_{node.name}"
+                copies.append(Node(find("_copy"), name, [entry], attrs, {"is_inserted": True}))
                 self._originals[id(copies[-1])] = entry.node
                 entry = Entry(copies[-1])
             result.append(entry)

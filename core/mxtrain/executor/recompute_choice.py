@@ -80,6 +80,11 @@ class Graph:
     bytes_with: Callable[[Set[int]], int]
 
 
+def is_asked_for(forward: Iterable[Node], policy: Policy) -> bool:
+    """Whether anything asks for values to be computed again."""
+    return policy.cheap or policy.budget is not None or any(_asks_for(node, "force_mirroring") for node in forward)
+
+
 def choose(graph: Graph, policy: Policy) -> set[int]:
     """The ids of the nodes to compute again. Warns where a budget is below what can be reached."""
     forced = {id(node) for node in graph.forward if _asks_for(node, "force_mirroring") and id(node) in graph.allowed}

@@ -35,3 +35,18 @@ def test_the_same_numbers(fake_gpus, monkeypatch, devices, mirror):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     assert executor.arg_dict["l0_h2h_weight"].context == places["layer0"]
     assert executor.grad_dict["l1_h2h_weight"].context == places["layer1"]
+
+
+def test_random_numbers_of_a_gpu_are_not_drawn_again(fake_gpus, monkeypatch):
+    """Its generator cannot be set back: what it drew is kept, everything else is computed again."""
+    monkeypatch.setenv("MXNET_BACKWARD_DO_MIRROR", "1")
+    dropped = mx.sym.Dropout(mx.sym.exp(mx.sym.var("x")), p=0.5, name="dropped")
+    net = mx.sym.make_loss(mx.sym.sin(mx.sym.exp(dropped)))
+    executor = net.simple_bind(mx.gpu(0), x=(64,))
+    executor.forward(is_train=True)
+    executor.backward()
+    assert "Computed again in backward: 3 of 5 operators" in executor.debug_str()
+    assert "Name=dropped_mirror" not in executor.debug_str()
+    gradient = executor.grad_dict["x"].asnumpy()
+    kept = np.cos(np.exp(2)) * np.exp(2) * 2  # where dropout let 2 * exp(0) pass
+    assert set(gradient.round(3)) == {0.0, np.float32(kept).round(3)}

@@ -169,6 +169,26 @@ def test_dense_values_beside_sparse_ones(monkeypatch):
     assert_same_bits(repeated, kept)
 
 
+def test_monitors_see_what_they_saw(monkeypatch):
+    network = deep_network(3)
+
+    def seen():
+        executor = bound(network)
+        names = []
+        executor.set_monitor_callback(lambda name, array: names.append((name, array.asnumpy().tobytes())), True)
+        mx.random.seed(4)
+        executor.forward(is_train=True)
+        executor.backward()
+        return names
+
+    expected = seen()
+    monkeypatch.setenv("MXNET_BACKWARD_DO_MIRROR", "1")
+    forward = [item for item in expected if "backward" not in item[0]]
+    got = seen()
+    assert [item for item in got if "backward" not in item[0]] == forward
+    assert len(got) == len(expected)
+
+
 def test_inference_does_not_change(monkeypatch):
     expected = bound(deep_network()).forward()[0].asnumpy()
     monkeypatch.setenv("MXTRAIN_MEMORY_BUDGET", "1")
