@@ -108,8 +108,17 @@ def large_cases(mx) -> dict[str, Call]:
         "random.gamma": lambda: nd.random.gamma(2.0, shape=x.shape),
         "random.randint": lambda: nd.random.randint(0, 1000, shape=x.shape),
         "Dropout": lambda: nd.Dropout(signed, p=0.5, mode="always"),
+        "graph of 6 steps": graph_case(mx, x, y),
         **vision_cases(mx, data),
     }
+
+
+def graph_case(mx, x, y) -> Call:
+    """A bound graph of six element-wise operators."""
+    first, second = mx.sym.var("x"), mx.sym.var("y")
+    value = mx.sym.tanh(first * 2 + 1) * second
+    executor = mx.sym.clip(value - first, a_min=-1, a_max=1).bind(mx.cpu(), {"x": x, "y": y}, grad_req="null")
+    return lambda: executor.forward()
 
 
 def vision_cases(mx, data) -> dict[str, Call]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mxtrain.context import Context
 from mxtrain.device.generator import RandomState
+from mxtrain.executor.fusion import elementwise_step, fuse
 from mxtrain.executor.memory import ALIGNMENT, Key, MemoryPlan, MemoryPlanner, Spec, key_of
 from mxtrain.executor.placement import Places
 from mxtrain.executor.sparse_values import delivery, is_sparse, sparse_step
@@ -29,6 +30,10 @@ class StepList:
 
     steps: list[Step] = field(default_factory=list)
     nodes: list[Node | None] = field(default_factory=list)
+    # neighbouring element-wise steps as one, once a run has asked for it; the position of the first step of each
+    _fused: list[Step] = field(default_factory=list, repr=False)
+    _positions: list[int] = field(default_factory=list, repr=False)
+    _fused_count: int = 0
 
     def append(self, step: Step, node: Node | None) -> None:
         """Add a step at the end."""
@@ -36,13 +41,16 @@ class StepList:
         self.nodes.append(node)
 
     def run(self, plan: "Plan") -> None:
-        """Walk the steps. Raises the operator's error naming the node."""
-        remaining = iter(self.steps)
+        """Walk the steps, fused. Raises the operator's error naming the node."""
+        if self._fused_count != len(self.steps):
+            self._fused, self._positions = fuse(self.steps)
+            self._fused_count = len(self.steps)
+        remaining = iter(self._fused)
         try:
             for step in remaining:
                 step()
         except Exception as error:
-            node = self.nodes[len(self.steps) - length_hint(remaining) - 1]
+            node = self.nodes[self._positions[len(self._fused) - length_hint(remaining) - 1]]
             raise plan.explain(error, node) from error
 
 
@@ -210,7 +218,11 @@ class _Compiler:
             return sparse_step(ctx.xp, node, inputs, outputs, partial(self._runtime, op, node, inputs, ctx, is_train))
         asked = self._runtime(op, node, inputs, ctx, is_train, op.asks)
         keywords = {**op.call_params(node.params), **asked}
-        call = partial(op.choose_forward(inputs, node.params), ctx.xp, *op.arrange(inputs, node.params), **keywords)
+        forward = op.choose_forward(inputs, node.params)
+        in_blocks = elementwise_step(op, forward, inputs, outputs, keywords)
+        if in_blocks is not None:
+            return in_blocks
+        call = partial(forward, ctx.xp, *op.arrange(inputs, node.params), **keywords)
         target = outputs[0] if op.single_output else tuple(outputs)
         if "out" in op.runtime:
             return partial(call, out=target)

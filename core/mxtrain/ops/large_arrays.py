@@ -29,14 +29,19 @@ def add_elementwise_kernel(op: Any, elementwise: Elementwise) -> None:
         if target is None:
             dtype = op.infer_type([array.dtype for array in given], [None], Params(**keywords))[1][0]
             target = np.empty(np.broadcast_shapes(*(array.shape for array in given)), dtype)
-        blocks.elementwise(_computation(op, xp, keywords), given, target)
+        blocks.elementwise(computation(op, xp, keywords), given, target)
         return target if op.single_output else (target,)
 
     op.kernel(NAME, when, min_size=blocks.MIN_ELEMENTS)(forward)
 
 
-def _computation(op: Any, xp: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
-    """The plain forward, as a function of parts of the inputs and of the output."""
+def computes_in_blocks(op: Any, forward: Callable[..., Any]) -> bool:
+    """Whether a forward of an operator is the one that works block by block."""
+    return any(kernel.name == NAME and kernel.forward is forward for kernel in op.kernels)
+
+
+def computation(op: Any, xp: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
+    """The plain forward, as a function of parts of the inputs and of the output, which it returns or another array."""
     forward = op.forward
     if "out" not in op.runtime:
         return lambda *parts: forward(xp, *parts[:-1], **keywords)
