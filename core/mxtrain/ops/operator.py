@@ -238,6 +238,13 @@ class Operator:
         """Names of the inputs in use, auxiliary states last."""
         return (*self.inputs(params), *self.aux(params))
 
+    def written_inputs(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the inputs in use in the order in which a symbol's JSON lists them: that of forward's arguments."""
+        names = self.all_inputs(params)
+        if self.choose_inputs is None or self.variadic:
+            return names
+        return tuple(name for name in self.input_names if name in names)
+
     def changed(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the inputs that forward writes."""
         return tuple(self.mutates(Params(**params)) if callable(self.mutates) else self.mutates)

@@ -71,7 +71,7 @@ def _node_text(node: Node, number: dict[int, int], updates: Counter[int]) -> str
     lines = [f'"op": {json.dumps(node.op.name if node.op else "null")}', f'"name": {json.dumps(node.name)}']
     if node.attrs:
         lines.append(f'"attrs": {_attributes(node.attrs)}')
-    entries = [(number[id(entry.node)], entry.index) for entry in node.inputs]
+    entries = [(number[id(entry.node)], entry.index) for entry in _as_written(node)]
     inputs = [[node_number, index, updates[node_number]] for node_number, index in entries]
     lines.append(f'"inputs": {_array(inputs, indent="      ")}')
     if "subgraphs" in node.runtime:
@@ -159,6 +159,7 @@ def _read_node(position: int, record: Any, earlier: list[Node], version: int) ->
     if version <= LAST_WITH_FLATTENING_AXIS:
         drop_flattening_axis(node)
     _check_inputs(position, node)
+    _put_states_last(node)
     return node
 
 
@@ -174,6 +175,25 @@ def _operator(position: int, name: str, operator_name: str) -> Operator:
         return find(operator_name)
     except NameLookupError as error:
         raise NameLookupError(f"Node {position} ({name!r}): {error}") from None
+
+
+def _as_written(node: Node) -> list[Entry]:
+    """The inputs in the order of the operator's arguments; nodes have auxiliary states last."""
+    names = node.input_names
+    order = node.op.written_inputs(node.params) if node.op is not None else ()
+    if list(order) == names:
+        return node.inputs
+    by_name = dict(zip(names, node.inputs, strict=True))
+    return [by_name[name] for name in order]
+
+
+def _put_states_last(node: Node) -> None:
+    """The reverse of `_as_written`, for a node whose inputs are all there."""
+    names = node.input_names
+    order = node.op.written_inputs(node.params) if node.op is not None else ()
+    if list(order) != names and len(order) == len(node.inputs):
+        by_name = dict(zip(order, node.inputs, strict=True))
+        node.inputs = [by_name[name] for name in names]
 
 
 def _check_inputs(position: int, node: Node) -> None:
