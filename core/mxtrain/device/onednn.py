@@ -235,6 +235,12 @@ def channels_last_layout(shape: tuple[int, ...]) -> c_void_p:
     return _strided_layout(shape, [0, *range(2, len(shape)), 1])
 
 
+@functools.lru_cache(maxsize=4096)
+def permuted_layout(shape: tuple[int, ...], axes: tuple[int, ...]) -> c_void_p:
+    """Descriptor of a float32 array that lies in memory with its axes in an order, outermost first."""
+    return _strided_layout(shape, axes)
+
+
 def _strided_layout(shape: tuple[int, ...], order: Sequence[int]) -> c_void_p:
     """Descriptor of a dense float32 array whose axes lie in memory in an order, outermost first."""
     strides = [1] * len(shape)

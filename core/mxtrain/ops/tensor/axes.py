@@ -7,7 +7,8 @@ from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
 
 
-def _permutation(axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+def permutation(axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """The axes of `transpose`: all in reverse order by default. Raises ArgumentError for what is no permutation."""
     if not axes:
         return tuple(range(ndim))[::-1]
     if sorted(axes) != list(range(ndim)):
@@ -23,13 +24,13 @@ class Transpose:
         known = ins[0] if ins[0] is not None else outs[0]
         if known is None:
             return ins, outs
-        axes = _permutation(p.axes, len(known))
+        axes = permutation(p.axes, len(known))
         back = None if outs[0] is None else tuple(outs[0][axes.index(axis)] for axis in range(len(axes)))
         shape = shapes.unify(ins[0], back)
         return [shape], [tuple(shape[axis] for axis in axes)]
 
     def forward(xp, data, *, axes: Shape = (), out=None):
-        return transposed(xp, data, _permutation(axes, data.ndim), out)
+        return transposed(xp, data, permutation(axes, data.ndim), out)
 
     def gradient(F, gy, y, data, *, axes):
         inverse = tuple(axes.index(axis) for axis in range(len(axes))) if axes else ()

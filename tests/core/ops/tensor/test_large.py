@@ -1,5 +1,7 @@
 """Paths that only large arrays take: blocks on several threads, selection without sorting, one-pass clipping."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -134,3 +136,12 @@ def test_softmax_and_its_gradient(name, axis):
         wished, gradient = logarithm, gy - y * gy.sum(axis=axis, keepdims=True)
     np.testing.assert_allclose(found[0][0], wished, rtol=2e-5, atol=1e-5)
     np.testing.assert_allclose(found[0][1], gradient, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("shape", [(600, 601), (3, 300, 401), (2, 64, 50, 60), (1, 300_000), (300_000, 1)])
+def test_every_permutation_keeps_every_bit(shape):
+    bits = np.random.default_rng(7).integers(0, 1 << 32, shape, np.uint32)  # signalling NaN and tiny numbers among them
+    data = mx.nd.array(bits.view(np.float32), dtype="float32")
+    for axes in itertools.permutations(range(len(shape))):
+        found = mx.nd.transpose(data, axes=axes).asnumpy()
+        np.testing.assert_array_equal(found.view(np.uint32), bits.transpose(axes))
