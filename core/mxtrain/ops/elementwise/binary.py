@@ -110,6 +110,11 @@ def _onto_csr(forward: Any) -> tuple[Form, ...]:
     return (form("csr, default -> csr", pairs.broadcast_onto_csr(forward)),)
 
 
+def _mod_gradient(F: Any, gy: Any, y: Any, lhs: Any, rhs: Any) -> Any:
+    gy = F._zero_for_integers(gy)  # as in MXNet 1.9.1
+    return gy, -gy * F.floor(lhs / rhs)
+
+
 ARITHMETIC = (
     Binary(
         ("elemwise_add", "_plus", "_Plus", "_add", "_grad_add"),
@@ -150,7 +155,7 @@ ARITHMETIC = (
         ("broadcast_mod",),
         "the remainder of lhs / rhs, with the sign of rhs",
         _mod,
-        lambda F, gy, y, lhs, rhs: (gy, -gy * F.floor(lhs / rhs)),
+        _mod_gradient,
         low=0.6,
     ),
     Binary(

@@ -46,6 +46,10 @@ def _mod(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
     return xp.mod(data, scalar, out=out)
 
 
+def _mod_gradient(F: Any, gy: Any, y: Any, data: Any, scalar: float) -> Any:
+    return F._zero_for_integers(gy)  # as in MXNet 1.9.1
+
+
 def _rmod(xp: Any, data: Any, scalar: Any, out: Any) -> Any:
     undefined = data == 0  # before anything is written: out may be data
     result = xp.mod(xp.full_like(data, scalar), xp.where(undefined, xp.ones_like(data), data), out=out)
@@ -92,12 +96,12 @@ _FAMILY: tuple[tuple[tuple[str, ...], str, Callable[..., Any], Any, float], ...]
         lambda F, gy, y, data, scalar: -gy * y / data,
         0.5,
     ),
-    (("_mod_scalar", "_ModScalar"), "the remainder of data / scalar", _mod, lambda F, gy, y, data, scalar: gy, 0.6),
+    (("_mod_scalar", "_ModScalar"), "the remainder of data / scalar", _mod, _mod_gradient, 0.6),
     (
         ("_rmod_scalar", "_RModScalar"),
         "the remainder of scalar / data",
         _rmod,
-        lambda F, gy, y, data, scalar: -gy * F.floor(scalar / data),
+        lambda F, gy, y, data, scalar: -F._zero_for_integers(gy) * F.floor(scalar / data),
         1.6,
     ),
     (

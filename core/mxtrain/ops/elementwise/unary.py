@@ -73,6 +73,12 @@ def _wide(function: Callable[[Any, Any], Any]) -> Compute:
     return lambda xp, data, out: deliver(function(xp, data.astype(np.float64, copy=False)), out, data.dtype)
 
 
+def _zero_for_integers(xp: Any, data: Any, out: Any) -> Any:
+    out = xp.empty_like(data) if out is None else out
+    out[...] = 0 if data.dtype.kind in "iu" else data
+    return out
+
+
 def _sign(xp: Any, data: Any, out: Any) -> Any:
     return xp.subtract(data > 0, data < 0, out=out, dtype=data.dtype)  # 0 for NaN
 
@@ -169,6 +175,12 @@ for _name, _meaning, _compute, _gradient in (
     ("relu", "the larger of data and 0", activations.relu, lambda F, gy, y, data: gy * F._relu_slope(y)),
     ("_relu_slope", "the derivative of relu from its result; NaN for NaN", _ufunc("sign"), ZERO_GRADIENT),
     ("logical_not", "1 where data is 0, else 0", _logical_not, ZERO_GRADIENT),
+    (
+        "_zero_for_integers",
+        "data of a floating dtype, 0 of any other",
+        _zero_for_integers,
+        lambda F, gy, y, data: F._zero_for_integers(gy),
+    ),
 ):
     _declare(_name, meaning=_meaning, compute=_compute, gradient=_gradient, low=0.1, keeps_integers=True)
 
