@@ -41,6 +41,9 @@ def layers(mx):
         "global_avg_pool1d": (nn.GlobalAvgPool1D, [sequence]),
         "global_avg_pool2d": (nn.GlobalAvgPool2D, [image]),
         "global_avg_pool3d": (nn.GlobalAvgPool3D, [(1, 2, 3, 3, 3)]),
+        "max_pool2d_last": (lambda: nn.MaxPool2D(3, 2, 1, ceil_mode=True, layout="NHWC"), [(2, 7, 8, 3)]),
+        "avg_pool1d_last": (lambda: nn.AvgPool1D(3, padding=1, count_include_pad=False, layout="NWC"), [(2, 9, 4)]),
+        "global_avg_pool3d_last": (lambda: nn.GlobalAvgPool3D(layout="NDHWC"), [(1, 3, 3, 3, 2)]),
         "batch_norm": (nn.BatchNorm, [image]),
         "batch_norm_fixed": (
             lambda: nn.BatchNorm(

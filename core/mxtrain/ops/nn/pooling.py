@@ -63,9 +63,38 @@ class Chosen:
         self.memory[0] = noted
 
 
+#: Layouts with the channels last, and how many axes they have.
+CHANNELS_LAST = {"NWC": 3, "NHWC": 4, "NDHWC": 5}
+
+
+def _first(ndim):
+    """The order of axes that brings the channels to the front."""
+    return (0, ndim - 1, *range(1, ndim - 1))
+
+
+def _last(ndim):
+    """The order of axes that brings them back."""
+    return (0, *range(2, ndim), 1)
+
+
+def _require_layout(layout, ndim):
+    """Raise ArgumentError for a layout of another number of axes."""
+    if CHANNELS_LAST.get(layout) != ndim:
+        require_channels_first(layout, ndim - 2)
+
+
 def _infer(data, out, p):
     if data is None:
         return data, out
+    ndim = len(data)
+    if CHANNELS_LAST.get(p.layout) != ndim:
+        return _infer_channels_first(data, out, p)
+    turned = None if out is None else tuple(out[axis] for axis in _first(ndim))
+    found, counts = _infer_channels_first(tuple(data[axis] for axis in _first(ndim)), turned, p)
+    return tuple(found[axis] for axis in _last(ndim)), tuple(counts[axis] for axis in _last(ndim))
+
+
+def _infer_channels_first(data, out, p):
     if len(data) < 3:
         raise ArgumentError(f"Expected: data of (N, C, *spatial). Received: data.shape={data}.")
     if p.global_pool:
@@ -92,6 +121,25 @@ def _root(xp, sums, p_value):
     return xp.sqrt(sums, out=sums) if p_value == 2 else xp.cbrt(sums, out=sums)
 
 
+def _pool(xp, data, kernel, pool_type, global_pool, pooling_convention, stride, pad, p_value, count_include_pad, out):
+    """The pooled data (N, C, *spatial)."""
+    windows, counts = read_geometry(data, kernel, stride, pad, global_pool, pooling_convention)
+    shape = (*data.shape[:2], *counts)
+    if pool_type == "max":
+        return kernels.max_forward(xp, data, windows, xp.empty(shape, data.dtype) if out is None else out)
+    wide = widen(xp, data)
+    direct = wide is data and out is not None
+    sums = out if direct else xp.empty(shape, wide.dtype)
+    if pool_type == "lp":
+        _require_p_value(p_value)
+        result = _root(xp, kernels.sum_forward(xp, _power(xp, wide, p_value), windows, sums), p_value)
+    else:
+        result = kernels.sum_forward(xp, wide, windows, sums)
+    if pool_type == "avg":
+        result /= kernels.window_sizes(xp, windows, wide, counts, count_include_pad is not False)
+    return deliver(result, out, data.dtype)
+
+
 @operator(
     "Pooling",
     "Pooling_v1",
@@ -102,6 +150,8 @@ def _root(xp, sums, p_value):
         Case(data=(1, 2, 3, 3, 3), kernel=(2, 2, 2), pool_type="sum"),
         Case(data=(1, 2, 4, 4), kernel=(2, 2), pool_type="lp", p_value=2, low=0.1),
         Case(data=(2, 2, 3, 4), global_pool=True, pool_type="avg"),
+        Case(data=(1, 5, 4, 2), kernel=(3, 2), pool_type="avg", pad=(1, 1), stride=(2, 1), layout="NHWC"),
+        Case(data=(1, 5, 2), kernel=(2,), layout="NWC"),
     ],
 )
 class Pooling:
@@ -110,7 +160,8 @@ class Pooling:
     data: (N, C, *spatial), one to three spatial axes, floating. Output: (N, C, *counts), same dtype.
     pooling_convention: counts = (spatial + 2 pad - kernel) / stride + 1, rounded down ("valid") or up ("full"), or
     spatial / stride rounded up ("same"). global_pool: one window over everything. count_include_pad: whether an average
-    counts padding (default: yes). p_value: 1, 2 or 3, (sum of x^p)^(1/p), without taking absolute values.
+    counts padding (default: yes). layout: data and output may have the channels last. p_value: 1, 2 or 3,
+    (sum of x^p)^(1/p), without taking absolute values.
     cudnn_off is accepted and has no effect. Source: MXNet 1.9.1's `Pooling`.
     """
 
@@ -140,24 +191,14 @@ class Pooling:
         state=None,
         out=None,
     ):
-        require_channels_first(layout, data.ndim - 2)
-        windows, counts = read_geometry(data, kernel, stride, pad, global_pool, pooling_convention)
-        shape = (*data.shape[:2], *counts)
+        _require_layout(layout, data.ndim)
         if state is not None:
             state.values = None
-        if pool_type == "max":
-            return kernels.max_forward(xp, data, windows, xp.empty(shape, data.dtype) if out is None else out)
-        wide = widen(xp, data)
-        direct = wide is data and out is not None
-        sums = out if direct else xp.empty(shape, wide.dtype)
-        if pool_type == "lp":
-            _require_p_value(p_value)
-            result = _root(xp, kernels.sum_forward(xp, _power(xp, wide, p_value), windows, sums), p_value)
-        else:
-            result = kernels.sum_forward(xp, wide, windows, sums)
-        if pool_type == "avg":
-            result /= kernels.window_sizes(xp, windows, wide, counts, count_include_pad is not False)
-        return deliver(result, out, data.dtype)
+        form = (kernel, pool_type, global_pool, pooling_convention, stride, pad, p_value, count_include_pad)
+        if layout not in CHANNELS_LAST:
+            return _pool(xp, data, *form, out)
+        turned = xp.ascontiguousarray(data.transpose(_first(data.ndim)))
+        return deliver(_pool(xp, turned, *form, None).transpose(_last(data.ndim)), out, data.dtype)
 
     repeatable = True
 
@@ -165,9 +206,18 @@ class Pooling:
         return Chosen()
 
     def gradient(F, gy, y, data, *, state, **params):
-        return F._pooling_backward(gy, data, y, state=state, **{name: params[name] for name in _FORM})
+        form = {name: params[name] for name in _FORM}
+        ndim = CHANNELS_LAST.get(params["layout"])
+        if ndim is None:
+            return F._pooling_backward(gy, data, y, state=state, **form)
+        turned = (F.transpose(array, axes=_first(ndim)) for array in (gy, data, y))
+        return F.transpose(F._pooling_backward(*turned, state=state, **form), axes=_last(ndim))
 
-    def composition(F, data, *, pool_type, p_value, count_include_pad, **params):
+    def composition(F, data, *, pool_type, p_value, count_include_pad, layout=None, **params):
+        if layout in CHANNELS_LAST:
+            turned = F.transpose(data, axes=_first(data.ndim))
+            form = {"pool_type": pool_type, "p_value": p_value, "count_include_pad": count_include_pad, **params}
+            return F.transpose(Pooling.composition(F, turned, **form), axes=_last(data.ndim))
         x = F.expand_dims(data, axis=2) if data.ndim == 3 else data  # Pad knows two and three spatial axes
         form = {name: params[name] for name in ("kernel", "stride", "pad", "global_pool", "pooling_convention")}
         windows, counts = read_geometry(data, **form)

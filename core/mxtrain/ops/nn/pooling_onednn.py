@@ -7,13 +7,13 @@ from mxtrain.device import onednn
 from mxtrain.device import onednn_pooling as kernels
 from mxtrain.ops.nn.checks import require_shape
 from mxtrain.ops.nn.onednn_kernel import onednn_kernel
-from mxtrain.ops.nn.pooling import Pooling, PoolingBackward, read_geometry
+from mxtrain.ops.nn.pooling import CHANNELS_LAST, Pooling, PoolingBackward, read_geometry
 from mxtrain.ops.nn.window_parameters import require_channels_first
 
 
 def _suits(arrays, p):
     """Whether oneDNN computes this pooling as MXNet defines it."""
-    if p.pool_type not in ("max", "avg"):
+    if p.pool_type not in ("max", "avg") or getattr(p, "layout", None) in CHANNELS_LAST:
         return False
     data = arrays[0] if len(arrays) == 1 else arrays[1]
     try:

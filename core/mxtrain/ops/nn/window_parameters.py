@@ -38,7 +38,7 @@ def require_data(data: tuple[int, ...], windows: Windows) -> None:
 
 
 def require_channels_first(layout: str | None, ndim: int) -> None:
-    """Raise ArgumentError for a layout with the channels last (MXNet 1.9.1 has these on GPUs only)."""
+    """Raise ArgumentError for a layout with the channels last (MXNet 1.9.1 convolves these on GPUs only)."""
     if layout is not None and layout != _LAYOUTS.get(ndim):
         raise ArgumentError(f"Expected: layout {_LAYOUTS.get(ndim)} or None. Received: layout={layout!r}.")
 
