@@ -63,7 +63,9 @@ def loads(buffer: bytes | bytearray | memoryview) -> list[NDArray] | dict[str, N
     return _arrays_of(*decode_bytes(buffer, is_np_shape()))
 
 
-load_frombuffer = loads
+def load_frombuffer(buf: bytes | bytearray | memoryview) -> list[NDArray] | dict[str, NDArray]:
+    """The arrays in the content of a file that `save` wrote; see `loads`."""
+    return loads(buf)
 
 
 def _check_fname(fname: object) -> None:

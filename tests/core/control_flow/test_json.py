@@ -95,3 +95,13 @@ def test_a_broken_file_is_refused(change, message):
     change(next(node for node in graph["nodes"] if node["op"] == "_foreach"))
     with pytest.raises(mx.MXNetError, match=message):
         mx.sym.load_json(json.dumps(graph)).infer_shape(x=(2, 3), s=(3,))
+
+
+def test_a_graph_as_json_becomes_a_part_of_another():
+    inner = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=2, name="fc") * 2
+    x, w, b = (mx.sym.var(name) for name in "xwb")
+    outer = mx.sym._internal._CachedOp(x + 1, w, b, subgraph=inner.tojson()) + 1
+    assert outer.list_arguments() == ["x", "w", "b"]
+    assert outer.infer_shape(x=(4, 3))[0] == [(4, 3), (2, 3), (2,)]
+    with pytest.raises(mx.MXNetError, match=r"expected 3 symbols.*Received: 1"):
+        mx.sym._internal._CachedOp(x, subgraph=inner.tojson())
