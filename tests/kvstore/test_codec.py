@@ -49,6 +49,8 @@ EXAMPLES = [
     m.Entry(0, 1, 2, "node", 0, 3),
     m.Acknowledge(0, 1, 2, True),
     m.SnapshotPart(0, 1, 2, 0, 100),
+    m.Behindhand(0, 1, 2),
+    m.Probe(0, 1, 2),
     m.Membership([[0, "node"]], [1]),
 ]
 

@@ -426,6 +426,24 @@ class Acknowledge(NamedTuple):
     mapped: bool
 
 
+@message(101, shard=SERVER, epoch=Integer(), change=Integer())
+class Behindhand(NamedTuple):
+    """Changes have been lost on the way to a copy, which is at number `change`. Answer: a snapshot."""
+
+    shard: int
+    epoch: int
+    change: int
+
+
+@message(102, shard=SERVER, epoch=Integer(), change=Integer())
+class Probe(NamedTuple):
+    """The primary has made changes up to number `change`, and has waited for the copy's acknowledgement for a while."""
+
+    shard: int
+    epoch: int
+    change: int
+
+
 @message(99, shard=SERVER, epoch=Integer(), change=Integer(), offset=Integer(), total=Integer())
 class SnapshotPart(NamedTuple):
     """A part of all that a shard knows after change number `change`.

@@ -55,6 +55,8 @@ class Replica:
         self.followers: dict[str, Follower] = {}
         self.workers: dict[int, str] = {}
         self._assembly: Assembly | None = None
+        self._asked = -1
+        self._probed = -1
         self._held: deque[Held] = deque()
         self._actions: list[Action] = []
 
@@ -91,8 +93,11 @@ class Replica:
         known = complete and self.index == 0
         self.followers[node] = Follower(self.index if known else -1, mapped=True, synced=known)
         if not known:
-            for header, payload in snapshot_parts(self.shard, self.epoch, self.index, to_bytes(self._dump())):
-                self._actions.append(Forward(node, header, None, payload))
+            self._send_snapshot(node)
+
+    def _send_snapshot(self, node: str) -> None:
+        for header, payload in snapshot_parts(self.shard, self.epoch, self.index, to_bytes(self._dump())):
+            self._actions.append(Forward(node, header, None, payload))
 
     # ---------------------------------------------------------------- workers
 
@@ -181,8 +186,10 @@ class Replica:
 
     def enter(self, entry: m.Entry, message: Any, payload: np.ndarray | None) -> list[Action]:
         """As a copy: carry out a change. The caller acknowledges, when it has carried out all that has come."""
-        if self.role != "copy" or entry.change != self.index + 1:
+        if self.role != "copy" or entry.change <= self.index:
             return [Drop(f"change {entry.change} of shard {self.shard}, which is at {self.index} ({self.role})")]
+        if entry.change > self.index + 1:
+            return []  # the caller asks for what is missing
         self.index = entry.change
         self._apply(entry.node, entry.rank, entry.number, message, payload)
         return []
@@ -190,6 +197,17 @@ class Replica:
     def acknowledge(self, node: str) -> Acknowledged:
         """What the primary at `node` hears of this copy."""
         return Acknowledged(node, m.Acknowledge(self.shard, self.epoch, self.index, self.state.maps_all))
+
+    def missing(self, node: str, change: int) -> list[Action]:
+        """As a copy, which should be at a change: ask the primary at `node` for what is missing, once."""
+        if self.role != "copy" or change <= self.index or self._asked == self.index or self._assembly is not None:
+            return []
+        self._asked = self.index
+        return [Acknowledged(node, m.Behindhand(self.shard, self.epoch, self.index))]
+
+    def forget_question(self) -> None:
+        """What was asked for has not come: it may be asked for again."""
+        self._asked, self._assembly = -1, None
 
     def assemble(self, part: m.SnapshotPart, payload: np.ndarray) -> bool:
         """As a copy: take a part of a snapshot; whether it was the last one, and the snapshot is in force."""
@@ -200,8 +218,25 @@ class Replica:
         if self._assembly is None or not self._assembly.add(part, payload):
             return False
         self._load(from_bytes(self._assembly.data))
-        self.index, self._assembly = part.change, None
+        self.index, self._assembly, self._asked = part.change, None, -1
         return True
+
+    def teach_again(self, node: str) -> list[Action]:
+        """As the primary: changes were lost on the way to a follower. Until it has caught up, answers wait for it."""
+        if self.role == "primary" and node in self.followers:
+            self._send_snapshot(node)
+        return self._take()
+
+    def probe(self) -> list[Action]:
+        """As the primary, now and then: what waits since the last time may wait for what was lost on the way."""
+        for session in self.sessions.values():
+            session.told = False
+        waiting = self._held[0].change if self._held else -1
+        if waiting >= 0 and waiting == self._probed:
+            message = m.Probe(self.shard, self.epoch, self.index)
+            self._actions += [Forward(node, message) for node, f in self.followers.items() if f.acked < self.index]
+        self._probed = waiting
+        return self._take()
 
     def _dump(self) -> dict[str, Any]:
         return {

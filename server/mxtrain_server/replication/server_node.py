@@ -125,7 +125,16 @@ class ServerNode:
         actions = replica.enter(entry, message, payload)
         if replica.index > before:
             self._progressed.add((entry.shard, node))
-        return actions
+        return [*actions, *replica.missing(node, entry.change)]
+
+    def probed(self, node: str, probe: m.Probe) -> list[Action]:
+        """The primary at `node` waits for an acknowledgement."""
+        if not self._leads(node, probe.shard, probe.epoch):
+            return []
+        self._progressed.add((probe.shard, node))
+        replica = self._replica(probe.shard)
+        replica.forget_question()
+        return replica.missing(node, probe.change)
 
     def assemble(self, node: str, part: m.SnapshotPart, payload: np.ndarray) -> list[Action]:
         """A part of a snapshot from the primary at `node`."""
@@ -144,6 +153,15 @@ class ServerNode:
         """What primaries should hear, now that everything that has come is carried out."""
         progressed, self._progressed = self._progressed, set()
         return [self.replicas[shard].acknowledge(node) for shard, node in progressed if shard in self.replicas]
+
+    def tick(self) -> list[Action]:
+        """Called about every second: what was lost on the way between servers is noticed."""
+        return [action for replica in self.replicas.values() for action in replica.probe()]
+
+    def behindhand(self, node: str, message: m.Behindhand) -> list[Action]:
+        """A follower at `node` lacks changes."""
+        replica = self.replicas.get(message.shard)
+        return replica.teach_again(node) if replica is not None else []
 
     def acknowledged(self, node: str, message: m.Acknowledge) -> list[Action]:
         """A follower at `node` has carried out changes."""

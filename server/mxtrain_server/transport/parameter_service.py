@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ _HANDSHAKE_FAILED = (
 )
 #: Messages that are taken before other things get their turn.
 _AT_A_TIME = 256
+#: Seconds between looks at what may have been lost.
+_TICK = 1.0
 
 Frames = Sequence[zmq.Frame]
 
@@ -93,6 +96,7 @@ class ParameterService:
     def serve(self, node: ServerNode, look_around: Callable[[], bool], poll: float) -> None:
         """Answer messages until `look_around` returns True; it is called every `poll` seconds, and after `wake`."""
         self.node = node
+        tick_at = time.monotonic() + _TICK
         while not look_around():
             ready = dict(self._poller.poll(int(poll * 1000)))
             if self._gatekeeper is not None and self._gatekeeper.socket in ready:
@@ -103,7 +107,10 @@ class ParameterService:
             if self._wake_reader in ready:
                 os.read(self._wake_reader, 4096)
             for name, message in self.peers.receive(ready):
-                self.carry_out(node.acknowledged(name, message))
+                self.carry_out(self._take_from_copy(node, name, message))
+            if time.monotonic() > tick_at:
+                tick_at = time.monotonic() + _TICK
+                self.carry_out(node.tick())
             if self._socket in ready:
                 self._take_all(node)
                 self.carry_out(node.acknowledge())
@@ -143,6 +150,13 @@ class ParameterService:
         worker, shard = self._workers[identity]
         return node.receive(worker, shard, number, message, payload)
 
+    def _take_from_copy(self, node: ServerNode, name: str, message: Any) -> list[Action]:
+        if isinstance(message, m.Acknowledge):
+            return node.acknowledged(name, message)
+        if isinstance(message, m.Behindhand):
+            return node.behindhand(name, message)
+        return [Drop(f"a {type(message).__name__} of server {name}")]
+
     def _take_from_server(self, node: ServerNode, name: str, frames: Frames) -> list[Action]:
         message = decode_frame(frames[1].buffer)[1]
         if isinstance(message, m.Entry) and len(frames) > 2:
@@ -150,6 +164,8 @@ class ParameterService:
             return node.enter(name, message, decode(frames[2].buffer), payload)
         if isinstance(message, m.SnapshotPart) and len(frames) == 3:
             return node.assemble(name, message, np.frombuffer(frames[2].buffer, np.uint8))
+        if isinstance(message, m.Probe):
+            return node.probed(name, message)
         if isinstance(message, m.PeerHello):
             return []
         raise WireError(f"Expected: a change or a snapshot from server {name}. Received: {type(message).__name__}.")

@@ -66,23 +66,21 @@ class Peers:
         socket.send(encode_frame(0, self._hello))
         return socket
 
-    def receive(self, ready: Mapping[Any, int]) -> Iterator[tuple[str, m.Acknowledge]]:
-        """(name, message) of what servers have acknowledged."""
+    def receive(self, ready: Mapping[Any, int]) -> Iterator[tuple[str, Any]]:
+        """(name, message) of what servers with copies say."""
         for name, socket in list(self._sockets.items()):
             if socket in ready:
                 yield from ((name, message) for message in _taken(socket, name))
 
 
-def _taken(socket: zmq.Socket, name: str) -> Iterator[m.Acknowledge]:
+def _taken(socket: zmq.Socket, name: str) -> Iterator[Any]:
     while True:
         try:
             frames = socket.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             return
         try:
-            message = decode(frames[0])
+            yield decode(frames[0])
         except WireError as error:
             _log.warning("server %s sent no message: %s", name, error)
             continue
-        if isinstance(message, m.Acknowledge):
-            yield message

@@ -1,0 +1,40 @@
+"""Whole jobs in simulated time under broken connections, doubled commands and deaths: no hang, and no bit differs.
+
+A failure names its seed; `MXTRAIN_SIMULATION_SEEDS=71:72` runs that one again, `=0:100000` runs many.
+"""
+
+import os
+
+import pytest
+from simulation import Plan, check
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(3600)]
+
+FIRST, LAST = (int(number) for number in os.environ.get("MXTRAIN_SIMULATION_SEEDS", "0:40").split(":"))
+
+
+def test_any_one_process_dies_again_and_again() -> None:
+    jobs = [check(seed) for seed in range(FIRST, LAST)]
+    if len(jobs) >= 40:
+        killed = [name for job in jobs for name in job.killed]
+        assert {name[0] for name in killed} == set("sw"), "schedulers, servers and workers are among the victims"
+        assert len(killed) > 2 * len(jobs)
+        assert sum(job.broken for job in jobs) > len(jobs)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("servers", [2, 5])
+def test_other_sizes(workers: int, servers: int) -> None:
+    for seed in range(FIRST, min(LAST, FIRST + 10)):
+        check(seed, workers=workers, servers=servers)
+
+
+def test_without_replicas_workers_and_the_scheduler_may_die() -> None:
+    plan = Plan(spared=("server",), breaks=0.0, doubles=0.05)
+    for seed in range(FIRST, min(LAST, FIRST + 10)):
+        check(seed, replicas=0, plan=plan)
+
+
+def test_a_seed_says_everything() -> None:
+    first, second = (check(7) for _ in range(2))
+    assert (first.killed, first.events) == (second.killed, second.events)

@@ -1,0 +1,544 @@
+"""A whole job in one thread and in simulated time: scheduler, servers and workers, and a network that does its worst.
+
+Everything that happens follows from a seed: delays, connections that break with what is on them, commands that come
+twice, processes that die and are started again. Scheduler and servers are the state machines of `mxtrain_server`,
+workers the `ParameterClient` of `mxtrain_kvstore`; only sockets and clocks are made up. One thread runs at a time: a
+worker that waits hands over to the world, which goes on until there is something for that worker.
+
+    world = World(seed=7, workers=3, servers=3)
+    world.run()     # trains to the end; raises AssertionError where values differ from those of an undisturbed run
+"""
+
+import heapq
+import itertools
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mxtrain.base import MXNetError
+from mxtrain_kvstore.distributed import conversation
+from mxtrain_kvstore.distributed.channel import Incoming
+from mxtrain_kvstore.distributed.client import ParameterClient
+from mxtrain_kvstore.distributed.directory import Directory
+from mxtrain_kvstore.distributed.routes import Routes
+from mxtrain_kvstore.transport.scheduler_client import PROTOCOL, routes_of
+from mxtrain_kvstore.wire import messages as m
+from mxtrain_kvstore.wire.codec import decode, decode_frame, encode, encode_frame
+from mxtrain_protos import scheduler_pb2 as pb
+from mxtrain_server.parameters.memory import PrivateMemory
+from mxtrain_server.parameters.server_state import ServerState
+from mxtrain_server.replication import actions as act
+from mxtrain_server.replication.server_node import ServerNode
+from mxtrain_server.replication.server_view import server_view
+from mxtrain_server.scheduler.actions import Close, SchedulerRules, Send
+from mxtrain_server.scheduler.scheduler_state import SchedulerState
+
+SHAPES = {"a": (3,), "cut": (40,), "b": (2, 3), "c": (1,)}
+BIGARRAY = 30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How bad it gets. Chances are per message; times in simulated seconds. spared: roles that nobody kills."""
+
+    rounds: int = 40
+    delay: float = 0.02
+    breaks: float = 0.005
+    doubles: float = 0.01
+    deaths: int = 5
+    death_spacing: float = 2.0
+    restart_after: float = 0.5
+    limit: float = 900.0
+    spared: tuple[str, ...] = ()
+
+
+class Job:
+    """Counts what has gone on, for people and for tests."""
+
+    def __init__(self) -> None:
+        self.killed: list[str] = []
+        self.broken = 0
+        self.doubled = 0
+        self.events = 0
+
+
+class Clock:
+    """The time of the world, in the place of the module `time`."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def monotonic(self) -> float:
+        return self._world.now
+
+
+@dataclass
+class Process:
+    """A process of the job. alive: nobody has killed it. run: takes a message; streams: connections by peer."""
+
+    name: str
+    role: str
+    rank: int
+    alive: bool = True
+    view: pb.View | None = None
+    welcome: pb.Welcome | None = None
+    registered: bool = False
+    node: ServerNode | None = None
+    worker: "Worker | None" = None
+    scheduler: SchedulerState | None = None
+    inbox: deque = field(default_factory=deque)
+
+
+class World:
+    """Runs one job. seed: decides everything."""
+
+    def __init__(
+        self, seed: int, workers: int = 3, servers: int = 3, replicas: int = 1, plan: Plan | None = None
+    ) -> None:
+        self.random = random.Random(seed)
+        self.seed = seed
+        self.plan = plan or Plan()
+        self.now = 0.0
+        self.job = Job()
+        self.rules = SchedulerRules(
+            "job", workers, servers, 1.0, 5.0, 60.0, 600.0, 5.0, replicas, replace_timeout=60.0, scheduler_timeout=40.0
+        )
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = itertools.count()
+        self._names = itertools.count()
+        self._last: dict[tuple, float] = {}
+        self._generation: dict[tuple, int] = {}
+        self.processes: dict[str, Process] = {}
+        self.done: dict[int, dict[str, np.ndarray]] = {}
+        self.scheduler = self._start("scheduler", 0)
+        for role, count in (("server", servers), ("worker", workers)):
+            for rank in range(count):
+                self.after(self.random.random(), lambda role=role, rank=rank: self._start(role, rank))
+
+    # ---------------------------------------------------------------- time
+
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.now + seconds, next(self._count), call))
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        assert self._events, f"seed {self.seed}: nothing is left to happen"
+        self.now, _, call = heapq.heappop(self._events)
+        self.job.events += 1
+        assert self.now < self.plan.limit, f"seed {self.seed}: the job hangs; killed {self.job.killed}\n{self.report()}"
+        call()
+
+    def run(self) -> None:
+        """Train to the end."""
+        real, conversation.time = conversation.time, Clock(self)  # type: ignore[assignment,misc]
+        try:
+            if self.plan.deaths:
+                self.after(self.plan.death_spacing * self.random.random(), self._kill_somebody)
+            while len(self.done) < self.rules.num_workers:
+                self.step()
+        finally:
+            conversation.time = real  # type: ignore[misc]
+
+    def report(self) -> str:
+        return "\n".join(
+            f"{p.name} {p.role} {p.rank} alive={p.alive} "
+            + (f"round {p.worker.round} wanted {p.worker.waiting()}" if p.worker else "")
+            + (str({s: (r.role, r.index) for s, r in p.node.replicas.items()}) if p.node else "")
+            for p in self.processes.values()
+            if p.alive
+        )
+
+    # ---------------------------------------------------------------- processes
+
+    def _start(self, role: str, rank: int) -> Process:
+        process = Process(f"{role[0]}{rank}-{next(self._names)}", role, rank)
+        self.processes[process.name] = process
+        if role == "scheduler":
+            process.scheduler = SchedulerState(self.rules, self.now)
+            self.scheduler = process
+            self.after(0.25, lambda: self._tick_scheduler(process))
+            for other in list(self.processes.values()):
+                if other.alive and other is not process:
+                    self.after(0.3 * self.random.random(), lambda other=other: self._register(other))
+            return process
+        if role == "server":
+            process.node = ServerNode(process.name, "job", lambda s: ServerState(s, "job", PrivateMemory(), None, True))
+            self.after(1.0, lambda: self._tick_server(process))
+        self._register(process)
+        self.after(1.0, lambda: self._beat(process))
+        return process
+
+    def _kill_somebody(self) -> None:
+        """One process dies and is started again, when all have recovered from the last death."""
+        if len(self.job.killed) >= self.plan.deaths or len(self.done) == self.rules.num_workers:
+            return
+        if self._recovered():
+            victims = [p for p in self.processes.values() if p.alive and p.role not in self.plan.spared]
+            self._kill(self.random.choice(victims))
+        self.after(self.plan.death_spacing * self.random.random(), self._kill_somebody)
+
+    def _recovered(self) -> bool:
+        state = self.scheduler.scheduler
+        whole = state is not None and self.scheduler.alive and state.phase == "running"
+        shards = whole and all(shard.backup for shard in state.shards.all) if self.rules.replicas else whole
+        there = {(p.role, p.rank) for p in self.processes.values() if p.alive and p.registered}
+        expected = self.rules.num_workers + self.rules.num_servers
+        return bool(shards) and len([x for x in there if x[0] != "scheduler"]) == expected
+
+    def _kill(self, process: Process) -> None:
+        process.alive = False
+        for way in self._last:
+            if way[0] == process.name and way[2] != "grpc" and self.random.random() < 0.5:
+                self._generation[way] = self._generation.get(way, 0) + 1  # what it had not sent yet is lost
+        if process.worker is not None:
+            self.after(0.0, process.worker.fiber.resume)
+        self.job.killed.append(f"{process.name} at {self.now:.2f}")
+        if process.role == "scheduler":
+            for other in self.processes.values():
+                other.registered = False
+        else:
+            self._to_scheduler(process.name, lambda state: state.disconnected(process.name, self.now))
+        self.after(self.plan.restart_after * self.random.random() * 2, lambda: self._start(process.role, process.rank))
+
+    # ---------------------------------------------------------------- the way to the scheduler
+
+    def _register(self, process: Process) -> None:
+        scheduler = self.scheduler
+        finished = process.worker is not None and process.rank in self.done
+        if finished or not process.alive or not scheduler.alive:
+            return
+        request = pb.Register(
+            protocol=PROTOCOL,
+            job="job",
+            role=pb.ROLE_SERVER if process.role == "server" else pb.ROLE_WORKER,
+            node=process.name,
+            preferred_rank=process.rank,
+            endpoint=process.name if process.role == "server" else "",
+            again=process.welcome is not None,
+            rank=process.rank,
+            view=process.view,
+        )
+        process.registered = True
+        self._to_scheduler(process.name, lambda state: state.register(request, self.now))
+
+    def _to_scheduler(self, sender: str, event: Callable[[SchedulerState], list]) -> None:
+        scheduler = self.scheduler
+
+        def arrive() -> None:
+            if scheduler.alive and scheduler is self.scheduler and scheduler.scheduler is not None:
+                self._carry_out_for_scheduler(scheduler, event(scheduler.scheduler))
+
+        self._later((sender, scheduler.name, "grpc"), arrive)
+
+    def _carry_out_for_scheduler(self, scheduler: Process, todo: list) -> None:
+        for action in todo:
+            if isinstance(action, Send):
+                message = pb.SchedulerMessage.FromString(action.message.SerializeToString())
+                way = (scheduler.name, action.node, "grpc")
+                self._later(way, lambda node=action.node, message=message: self._from_scheduler(node, message))
+            elif isinstance(action, Close) and action.node in self.processes:
+                assert not self.processes[action.node].alive, f"seed {self.seed}: {action.node} was given up"
+
+    def _from_scheduler(self, name: str, message: pb.SchedulerMessage) -> None:
+        process = self.processes[name]
+        if not process.alive:
+            return
+        kind = message.WhichOneof("body")
+        assert kind not in ("abort", "refused"), f"seed {self.seed}: {message} {self.job.killed}"
+        if kind == "welcome" and process.welcome is None:
+            process.welcome = message.welcome
+        elif kind == "view":
+            if process.view is None or message.view.epoch > process.view.epoch:
+                process.view = message.view
+            if process.node is not None:
+                self._carry_out(process, process.node.set_view(server_view(process.view)))
+            elif process.worker is None:
+                process.worker = Worker(self, process)
+                process.worker.fiber.resume()
+            else:
+                process.worker.go_on()
+
+    def _synced(self, name: str, action: act.Synced, state: SchedulerState) -> list:
+        return state.synced(name, action.shard, action.node, self.now)
+
+    def _beat(self, process: Process) -> None:
+        if process.alive:
+            self._to_scheduler(process.name, lambda state: state.heartbeat(process.name, self.now))
+            self.after(1.0, lambda: self._beat(process))
+
+    def _tick_scheduler(self, process: Process) -> None:
+        if process.alive and process.scheduler is not None:
+            self._carry_out_for_scheduler(process, process.scheduler.tick(self.now))
+            self.after(0.25, lambda: self._tick_scheduler(process))
+
+    def _tick_server(self, process: Process) -> None:
+        if process.alive and process.node is not None:
+            self._carry_out(process, process.node.tick())
+            self.after(1.0, lambda: self._tick_server(process))
+
+    # ---------------------------------------------------------------- the data plane
+
+    def _later(self, way: tuple, arrive: Callable[[], None]) -> None:
+        """Let something arrive after a while, but after everything before it on the same way."""
+        at = max(self.now + self.random.expovariate(1 / self.plan.delay), self._last.get(way, 0.0))
+        self._last[way] = at
+        self.after(at - self.now, arrive)
+
+    def send(self, way: tuple, message: Any, frames: list[bytes], payload: Any) -> None:
+        """Send a message on a connection that may break, and lose what is on it."""
+        if self.random.random() < self.plan.breaks:
+            self.job.broken += 1
+            self._generation[way] = self._generation.get(way, 0) + 1
+        generation = self._generation.get(way, 0)
+
+        def arrive() -> None:
+            if self._generation.get(way, 0) == generation:
+                self._arrive(way, frames, payload)
+
+        self._later(way, arrive)
+        if type(message) in m.COMMANDS and self.random.random() < self.plan.doubles:
+            self.job.doubled += 1
+            self._later(way, arrive)
+
+    def _arrive(self, way: tuple, frames: list[bytes], payload: Any) -> None:
+        sender, receiver, shard = way
+        process = self.processes[receiver]
+        if not process.alive:
+            return
+        if process.worker is not None:
+            taken, message = decode_frame(frames[0])
+            process.inbox.append(Incoming(shard, message, payload, taken))
+            self.after(0.0, process.worker.go_on)
+        elif process.node is not None:
+            todo = self._at_server(process.node, sender, shard, frames, payload)
+            self._carry_out(process, [*todo, *process.node.acknowledge()])
+
+    def _at_server(self, node: ServerNode, sender: str, shard: int, frames: list[bytes], payload: Any) -> list:
+        if shard >= 0:
+            number, message = decode_frame(frames[0])
+            if isinstance(message, m.Hello):
+                return node.greet(message)
+            return node.receive(sender, shard, number, message, payload)
+        messages = [decode(frame) for frame in frames]
+        first = messages[0]
+        if isinstance(first, m.Entry):
+            return node.enter(sender, first, messages[1], payload)
+        handlers: dict[type, Callable[[], list]] = {
+            m.SnapshotPart: lambda: node.assemble(sender, first, payload),
+            m.Probe: lambda: node.probed(sender, first),
+            m.Behindhand: lambda: node.behindhand(sender, first),
+            m.Acknowledge: lambda: node.acknowledged(sender, first),
+        }
+        return handlers[type(first)]()
+
+    def _carry_out(self, process: Process, todo: list) -> None:
+        for action in todo:
+            if isinstance(action, act.Reply):
+                self._reply(process.name, action)
+            elif isinstance(action, act.Forward):
+                frames = [encode(x) for x in (action.message, action.command) if x is not None]
+                self.send((process.name, action.node, -1), action.message, frames, copied(action.payload))
+            elif isinstance(action, act.Acknowledged):
+                self.send((process.name, action.node, -1), action.message, [encode(action.message)], None)
+            elif isinstance(action, act.Synced):
+                event = partial(self._synced, process.name, action)
+                self._to_scheduler(process.name, event)
+
+    def _reply(self, sender: str, reply: act.Reply) -> None:
+        process = self.processes.get(reply.node)
+        if process is None or process.worker is None or process.worker.channel.endpoints[reply.shard] != sender:
+            return  # the worker has turned to another server, or is gone
+        frame = encode_frame(reply.taken, reply.message)
+        self.send((sender, reply.node, reply.shard), reply.message, [frame], copied(reply.payload))
+
+
+class Killed(BaseException):
+    """The process that was waiting is dead."""
+
+
+class Fiber:
+    """A function that can wait in the middle: it and the world take turns."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+        self._ours = threading.Semaphore(0)
+        self._theirs = threading.Semaphore(0)
+        self.ended = False
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._main, daemon=True)
+        self._thread.start()
+
+    def _main(self) -> None:
+        self._ours.acquire()
+        try:
+            self._run()
+        except Killed:
+            pass
+        except BaseException as error:  # handed to the world
+            self.error = error
+        self.ended = True
+        self._theirs.release()
+
+    def resume(self) -> None:
+        """Called by the world: run until the function waits or ends."""
+        if self.ended:
+            return
+        self._ours.release()
+        self._theirs.acquire()
+        if self.error is not None:
+            raise self.error
+
+    def wait(self) -> None:
+        """Called by the function: let the world go on."""
+        self._theirs.release()
+        self._ours.acquire()
+
+
+class Channel:
+    """A worker's connections; endpoints are names of servers. Waiting lets the world go on."""
+
+    def __init__(self, world: World, process: Process, endpoints: list[str]) -> None:
+        self.world = world
+        self.process = process
+        self.endpoints = endpoints
+        self.num_servers = len(endpoints)
+        self.waits = False
+
+    def connect(self, server: int, endpoint: str) -> None:
+        self.endpoints[server] = endpoint
+
+    def send(
+        self, server: int, message: Any, payload: np.ndarray | None = None, number: int = 0, lasting: bool = False
+    ) -> None:
+        way = (self.process.name, self.endpoints[server], server)
+        self.world.send(way, message, [encode_frame(number, message)], copied(payload))
+
+    def receive(self, timeout: float) -> list[Incoming]:
+        if timeout and not self.process.inbox and self.process.worker is not None:
+            self.world.after(timeout, self.process.worker.fiber.resume)
+            self.waits = True
+            self.process.worker.fiber.wait()
+            self.waits = False
+        if not self.process.alive:
+            raise Killed
+        found = list(self.process.inbox)
+        self.process.inbox.clear()
+        return found
+
+    def close(self, deliver: bool = True) -> None:
+        pass
+
+
+class Worker:
+    """Trains: each round it pushes a gradient made of its weights, and pulls new ones."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+        self.round = 0
+        self.directory: Directory | None = None
+        self.weights = {key: np.zeros(shape, np.float32) for key, shape in SHAPES.items()}
+        self.fiber = Fiber(self.begin)
+
+    def _routes(self) -> Routes:
+        if self._of is not self.process.view:
+            self._of = self.process.view
+            self._found = routes_of(self._of)
+        return self._found
+
+    def begin(self) -> None:
+        """Join the job, as `WorkerNode` and `DistKVStore` do."""
+        view, rank, name = self.process.view, self.process.rank, self.process.name
+        self._of, self._found = view, routes_of(view)
+        self.channel = Channel(self.world, self.process, [route.endpoint for route in self._found.primaries])
+        client = ParameterClient(self.channel, rank, 800.0, lambda: None, self._routes)
+        client.greet(lambda shard, epoch: m.Hello(m.PROTOCOL, "job", name, rank, shard, epoch), 800.0)
+        client.ask_all(m.OpenStore, 0, "sync")
+        directory = Directory(client, 0, BIGARRAY)
+        directory.add(list(SHAPES), [np.ones(shape, np.float32) for shape in SHAPES.values()])
+        for key, parameter in directory.parameters.items():
+            client.pull(parameter, [self.weights[key]])
+        self.directory = directory
+        self.world.after(0.0, self.go_on)
+        self._remind(0)
+
+    def waiting(self) -> list[str]:
+        return [] if self.directory is None else [str(k) for k, p in self.directory.parameters.items() if p.awaiting]
+
+    def go_on(self) -> None:
+        """Take what has come, and begin the next round where this one is complete."""
+        if not self.fiber.ended and self.channel.waits:
+            self.fiber.resume()
+            return
+        if self.directory is None or not self.process.alive or self.process.rank in self.world.done:
+            return
+        client = self.directory.client
+        client.follow_routes()
+        for incoming in self.channel.receive(0.0):
+            client._take(incoming)
+        client.flush()
+        if self.waiting():
+            return
+        self.world.job.events += 1
+        if self.round == self.world.plan.rounds:
+            self.world.done[self.process.rank] = {key: value.copy() for key, value in self.weights.items()}
+            return
+        self.round += 1
+        for key, parameter in self.directory.parameters.items():
+            client.push(parameter, [gradient(self.weights[key], self.process.rank, self.round)])
+            client.pull(parameter, [self.weights[key]])
+        client.flush()
+        self._remind(self.round)
+
+    def _remind(self, number: int) -> None:
+        """What `_wait` does for a worker that waits."""
+
+        def ask_again() -> None:
+            if self.process.alive and self.directory is not None and self.round == number and self.waiting():
+                self.directory.client._remind()
+                self._remind(number)
+                self.go_on()
+
+        self.world.after(10.0, ask_again)
+
+
+def gradient(weights: np.ndarray, rank: int, number: int) -> np.ndarray:
+    return (weights * np.float32(0.1 * (rank + 1)) + np.float32(0.01 * number)).astype(np.float32)
+
+
+def expected(workers: int, rounds: int) -> dict[str, np.ndarray]:
+    """What the weights are after a run in which nothing goes wrong: the sum takes the place of the value."""
+    weights = {key: np.ones(shape, np.float32) for key, shape in SHAPES.items()}
+    for number in range(1, rounds + 1):
+        for key, value in weights.items():
+            total = gradient(value, 0, number)
+            for rank in range(1, workers):
+                total = total + gradient(value, rank, number)
+            weights[key] = total
+    return weights
+
+
+def copied(payload: Any) -> Any:
+    return None if payload is None else np.array(payload).reshape(-1).view(np.uint8)
+
+
+def check(seed: int, **how: Any) -> Job:
+    """Run a job; raises AssertionError, which names the seed, where it hangs or its values differ."""
+    world = World(seed, **how)
+    try:
+        world.run()
+    except MXNetError as error:
+        raise AssertionError(f"seed {seed}: {error}; killed {world.job.killed}\n{world.report()}") from error
+    wanted = expected(world.rules.num_workers, world.plan.rounds)
+    for rank, weights in world.done.items():
+        for key, value in weights.items():
+            assert value.tobytes() == wanted[key].tobytes(), (
+                f"seed {seed}: worker {rank}, key {key}: {world.job.killed}"
+            )
+    return world.job
