@@ -44,6 +44,7 @@ BENCHMARKS: dict[str, dict[str, list[str]]] = {
                 for network in ("lenet", "resnet20", "resnet200")
             },
             "recompute": ["memory.py", "--network", "resnet200", "--recompute"],
+            "sparse": ["sparse_training.py"],
         }.items()
     },
 }
