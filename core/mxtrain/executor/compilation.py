@@ -148,7 +148,7 @@ class Layout:
         """What can be computed again, for `choose`."""
         read = {key_of(entry) for node in self.graph.nodes for entry in node.inputs}
         outlive = {*self.kept, *(key_of(head) for head in self.heads), *map(key_of, self.graph.grads.values())}
-        owners = {key[0] for key in outlive}
+        owners = {key[0] for key in outlive} | _read_through_states(self.forward)
         candidates = [node for node in self.forward if id(node) not in owners and self._is_dense(node)]
         allowed = {id(node) for node in candidates if can_recompute(node, self._can_replay)}
         return Graph(self.forward, self.specs, allowed, read, self._bytes_with)
@@ -163,6 +163,12 @@ class Layout:
 
     def _bytes_with(self, chosen: Set[int]) -> int:
         return sum(plan_memory(self.prepare(chosen).program).pack().values())
+
+
+def _read_through_states(forward: Sequence[Node]) -> set[int]:
+    """ids of the nodes whose values a later node may read once more in backward, through its state, where they lie."""
+    stateful = [node for node in forward if node.op is not None and node.op.create_state and not node.op.repeatable]
+    return {id(entry.node) for node in stateful for entry in node.inputs}
 
 
 def _repeat_facts(facts: dict[Key, Any], original: Node, node: Node) -> None:

@@ -189,6 +189,30 @@ def test_monitors_see_what_they_saw(monkeypatch):
     assert len(got) == len(expected)
 
 
+def test_what_a_loop_reads_where_it_lies_is_kept(monkeypatch):
+    def gradients():
+        factor = mx.sym.exp(mx.sym.exp(mx.sym.var("factor")))
+
+        def body(data, states):
+            value = mx.sym.tanh(data * factor + states[0])
+            return value, [mx.sym.sin(value * factor)]
+
+        out, states = mx.sym.contrib.foreach(body, mx.sym.exp(mx.sym.var("data")), [mx.sym.var("begin")])
+        net = mx.sym.make_loss(mx.sym.sin(mx.sym.exp(mx.sym.sum(out) + mx.sym.sum(states[0]))))
+        executor = net.simple_bind(mx.cpu(), data=(5, 3), begin=(3,), factor=(3,))
+        for i, array in enumerate(executor.arg_arrays):
+            array[:] = np.linspace(-0.5, 0.4 + i / 10, array.size).reshape(array.shape)
+        executor.forward(is_train=True)
+        executor.backward()
+        return [grad.asnumpy() for grad in executor.grad_arrays], executor._num_repeated
+
+    kept, none = gradients()
+    monkeypatch.setenv("MXNET_BACKWARD_DO_MIRROR", "1")
+    repeated, some = gradients()
+    assert some > none == 0
+    assert_same_bits(repeated, kept)
+
+
 def test_inference_does_not_change(monkeypatch):
     expected = bound(deep_network()).forward()[0].asnumpy()
     monkeypatch.setenv("MXTRAIN_MEMORY_BUDGET", "1")
