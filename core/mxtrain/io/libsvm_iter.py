@@ -48,10 +48,11 @@ class LibSVMIter(MXDataIter):
                 f"LibSVMIter: expected part_index from 0 to num_parts - 1. Received: {part_index} of {num_parts}."
             )
         part = (int(num_parts), int(part_index))
+        label: np.ndarray | Csr
         data, label = _read(data_libsvm, _num_columns("data_shape", data_shape), kind, part)
         columns = _num_columns("label_shape", label_shape)
         if label_libsvm not in (None, "NULL"):
-            label, _own = _read(str(label_libsvm), columns, kind, part)
+            label = _read(str(label_libsvm), columns, kind, part)[0]
         elif columns != 1:
             raise ArgumentError(f"LibSVMIter: expected label_shape=(1,) without label_libsvm. Received: {label_shape}.")
         super().__init__(
