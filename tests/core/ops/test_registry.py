@@ -7,6 +7,7 @@ import pytest
 import mxtrain as mx
 from mxtrain import ops
 from mxtrain.context import cpu
+from mxtrain.dtypes import as_dtype
 from mxtrain.ndarray.operators import functions
 from mxtrain.ops import NOT_DIFFERENTIABLE, ZERO_GRADIENT
 from mxtrain.ops import shapes as shape_rules
@@ -52,6 +53,24 @@ def test_inference_gives_what_forward_gives(op, case, dtype):
     else:
         assert [tuple(s) for s in outs] == [r.shape for r in results]
     assert out_types == [r.dtype for r in results]
+
+
+@every_case
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_small_floats_give_what_wide_ones_give(op, case, dtype):
+    """Within a few roundings, and of the dtype that inference tells; an operator may refuse them."""
+    small, wide = support.make_example(op, case, as_dtype(dtype)), support.make_example(op, case)
+    wide.arrays[:] = [array.astype(old.dtype) for array, old in zip(small.arrays, wide.arrays, strict=True)]
+    wished = support.run_plain(wide)
+    try:
+        results = support.run_plain(small)
+        _, (_, out_types) = support.infer(small, [a.shape for a in small.arrays], [a.dtype for a in small.arrays])
+    except mx.MXNetError:
+        return
+    assert [r.dtype for r in results] == out_types
+    if not op.runtime & {"rng"}:
+        for found, expected in zip(results, wished, strict=True):
+            np.testing.assert_allclose(found.astype(np.float64), expected, rtol=0.1, atol=0.1)
 
 
 @every_case

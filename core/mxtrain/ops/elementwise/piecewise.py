@@ -16,8 +16,8 @@ class HardSigmoid:
 
     def forward(xp, data, *, alpha: float = 0.2, beta: float = 0.5, out=None):
         require_floating(data.dtype)
-        result = xp.multiply(data, alpha, out=out)
-        result += beta
+        result = xp.multiply(data, data.dtype.type(alpha), out=out)
+        result += data.dtype.type(beta)
         xp.maximum(result, 0, out=result)
         return xp.minimum(result, 1, out=result)
 

@@ -68,6 +68,14 @@ def _ufunc(name: str) -> Compute:
     return lambda xp, data, out: (function if xp is np else getattr(xp, name))(data, out=out)
 
 
+def _times(factor: float) -> Compute:
+    return lambda xp, data, out: xp.multiply(data, data.dtype.type(factor), out=out)
+
+
+def _constant_slope(factor: float) -> Callable[..., Any]:
+    return lambda F, gy, y, data: gy * factor
+
+
 def _wide(function: Callable[[Any, Any], Any]) -> Compute:
     """A function that computes in float64."""
     return lambda xp, data, out: deliver(function(xp, data.astype(np.float64, copy=False)), out, data.dtype)
@@ -161,10 +169,14 @@ for _name, _numpy, _meaning, _gradient, _low, _high in (
         -0.9,
         0.9,
     ),
-    ("degrees", "degrees", "radians as degrees", lambda F, gy, y, data: gy * (180 / math.pi), -0.9, 0.9),
-    ("radians", "radians", "degrees as radians", lambda F, gy, y, data: gy * (math.pi / 180), -0.9, 0.9),
 ):
     _declare(_name, meaning=_meaning, compute=_ufunc(_numpy), gradient=_gradient, low=_low, high=_high)
+
+for _name, _meaning, _factor in (
+    ("degrees", "radians as degrees", 180 / math.pi),
+    ("radians", "degrees as radians", math.pi / 180),
+):
+    _declare(_name, meaning=_meaning, compute=_times(_factor), gradient=_constant_slope(_factor))
 
 # those that leave integers what they are: name, meaning, computation, gradient
 for _name, _meaning, _compute, _gradient in (

@@ -54,6 +54,7 @@ def _compute(xp, name, data, length, axis, temperature, dtype, out):
     shapes.normalize_axis(axis, data.ndim)
     if length is None and temperature is None and dtype is None and data.dtype in _WIDE and name != "softmin":
         return _FORWARD[name](xp, data, axis, out)
+    types.require_floating(data.dtype)
     dtype = data.dtype if dtype is None else dtype
     wide = widen(xp, data)
     x = _scaled(wide if dtype.itemsize <= wide.dtype.itemsize else wide.astype(dtype), name, temperature)
