@@ -71,7 +71,8 @@ class RowRequest:
                     f"Key {self.key!r}: expected row_sparse arrays as out of row_sparse_pull. Received: {out.stype!r}."
                 )
         for ids in self.row_ids:
-            require_rows(ids.context.xp, value_of(ids), stored.shape[0])
+            with ids.context.backend.active():
+                require_rows(ids.context.xp, value_of(ids), stored.shape[0])
 
     def fill(self, stored: NDArray) -> None:
         """Give each array its rows."""
