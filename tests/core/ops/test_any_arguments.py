@@ -12,7 +12,7 @@ import mxtrain as mx
 from mxtrain import ops
 from mxtrain.ndarray.functions import make_function
 from mxtrain.ops import shapes as shape_rules
-from mxtrain.ops.parameters import DType, Floats, OptionalInts, Params, Shape
+from mxtrain.ops.parameters import DType, Floats, OptionalInts, Params, Shape, Subgraphs
 
 SMALL = st.integers(-3, 4)
 NUMBERS = st.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, float("nan"), float("inf"), -float("inf")])
@@ -26,6 +26,7 @@ VALUES = {
     Floats: st.lists(NUMBERS, max_size=3).map(tuple),
     OptionalInts: st.lists(st.none() | SMALL, max_size=3).map(tuple),
     DType: st.sampled_from(["float32", "float64", "float16", "int32", "uint8", "int64"]),
+    Subgraphs: st.just(()),  # none: those that make sense are tested in tests/core/control_flow
 }
 
 

@@ -40,7 +40,7 @@ class Cond:
         return _infer(TYPES, ins, outs, p)
 
     def create_state(ctx, in_shapes, in_types, p):
-        return Branches(ctx, p.subgraphs, _wires(p))
+        return Branches(ctx, require_graphs("_cond", p, 3), _wires(p))
 
     def forward(
         xp,

@@ -73,7 +73,8 @@ class WhileState(Loop):
     """A Loop with its condition."""
 
     def __init__(self, ctx, p):
-        super().__init__(ctx, p.subgraphs[1], wire_while(p))
+        wiring = wire_while(p)
+        super().__init__(ctx, p.subgraphs[1], wiring)
         self._condition_graph = p.subgraphs[0]
         self._condition_wires = _condition_wires(p)
         self._condition = None
