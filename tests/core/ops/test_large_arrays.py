@@ -23,8 +23,9 @@ ELEMENTWISE = [
 
 @pytest.fixture
 def tiny_blocks(monkeypatch):
-    """Blocks of two elements, from two elements on."""
+    """Blocks of two elements."""
     monkeypatch.setattr(blocks, "ELEMENTS", 2)
+    monkeypatch.setattr(blocks, "_MOST_ELEMENTS", 2)
     previous = threads.set_num_threads(3)
     yield
     threads.set_num_threads(previous)

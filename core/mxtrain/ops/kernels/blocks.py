@@ -1,6 +1,7 @@
 """Computing large arrays in blocks that fit a cache, on several threads.
 
-The blocks follow from the shapes alone: results do not depend on the number of threads.
+Where a result depends on the blocks, as that of a sum does, they follow from the shapes alone and not from the number of
+threads: nor does the result.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.device.threads import for_each
+from mxtrain.device.threads import for_each, num_threads
 
 # elements in a block: float32 arrays of 1 MiB; with smaller ones, threads wait for each other between the calls
 ELEMENTS = 1 << 18
 # arrays from this many elements on are cut; below, waking a thread costs more than it saves
 MIN_ELEMENTS = 1 << 19
+_MOST_ELEMENTS = 1 << 20
 # elements that are reduced at a time: what takes so little time per element is cut into larger parts
 REDUCED_ELEMENTS = 1 << 19
 
@@ -55,8 +57,13 @@ def elementwise(compute: Callable[..., Any], arrays: Sequence[np.ndarray], out: 
         if result is not part:
             part[...] = result
 
-    over_rows(rows, out_rows.size // rows, compute_rows)
+    over_range(rows, max(1, _elementwise_block(out_rows.size) * rows // out_rows.size), compute_rows)
     return out
+
+
+def _elementwise_block(size: int) -> int:
+    """Elements in a block of an element-wise operation: here results do not depend on it, so each thread gets four."""
+    return min(max(ELEMENTS, size // (4 * num_threads())), _MOST_ELEMENTS)
 
 
 def _with_leading_axes(array: np.ndarray, ndim: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from mxtrain.ops.storage import form
 from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes, reduced_shape
 
 # longer products of vectors are cut by BLAS, as many times as it has threads: the result would depend on their number
-_LONGEST_PRODUCT = 4096
+_LONGEST_PRODUCT = 8192
 
 
 def _norm_of_stored(xp, data, **params):
