@@ -15,16 +15,15 @@ import time
 from pathlib import Path
 
 PAUSE_SECONDS = 0.25  # OpenMP's threads, MXNet's for one, go on spinning when they have nothing left to do
-SCRIPT = Path(__file__).parent / "operators.py"
 
 
 class Server:
     """A process that measures the cases of one API on demand."""
 
-    def __init__(self, api: str, python: str, threads: str, seconds: float) -> None:
+    def __init__(self, api: str, python: str, threads: str, seconds: float, script: str) -> None:
         env = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         env.pop("OPENBLAS_CORETYPE", None)  # each library is to choose the kernels that suit the processor
-        command = [python, str(SCRIPT), "--api", api, "--serve", "--seconds", str(seconds)]
+        command = [python, str(Path(__file__).parent / script), "--api", api, "--serve", "--seconds", str(seconds)]
         self._process = subprocess.Popen(
             command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -55,10 +54,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.15, help="for one case of one API in one round")
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--script", default="operators.py", help="what measures: operators.py or sparse_operators.py")
     options = parser.parse_args()
     pythons = {"mxtrain": sys.executable, "mxnet": options.mxnet_python, "numpy": sys.executable}
     servers = [
-        Server(api, python, options.threads, options.seconds) for api, python in pythons.items() if python is not None
+        Server(api, python, options.threads, options.seconds, options.script)
+        for api, python in pythons.items()
+        if python is not None
     ]
     names = [name for name in servers[0].names if any(part in name for part in options.only or [""])]
     best: dict[tuple[str, str], float] = {}

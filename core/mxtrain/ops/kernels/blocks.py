@@ -1,7 +1,7 @@
 """Computing large arrays in blocks that fit a cache, on several threads.
 
-Where a result depends on the blocks, as that of a sum does, they follow from the shapes alone and not from the number of
-threads: nor does the result.
+Where a result depends on the blocks, as that of a sum does, they follow from the shapes alone and not from the number
+of threads: nor does the result.
 """
 
 from __future__ import annotations
