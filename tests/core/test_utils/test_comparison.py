@@ -126,3 +126,16 @@ def test_expected_exceptions():
 def test_words_for_a_place():
     text = tu.locationError(np.array([1.0, 2.0]), np.array([1.0, 3.0]), (1,), ("a", "b"), maxError=True)
     assert text == "Location of maximum error: (1,), a=2.00000000, b=3.00000000"
+
+
+def test_large_arrays_are_compared_piece_by_piece():
+    a = np.zeros((3, 1 << 20), np.float32)
+    b = a.copy()
+    tu.assert_almost_equal(a, b)
+    for place, value in (((0, 0), 1.0), ((1, 7), np.nan), ((2, (1 << 20) - 1), -1.0)):
+        b[place] = value
+    with pytest.raises(AssertionError, match=r"3 of 3145728(.|\n)*\(1, 7\)"):
+        tu.assert_almost_equal(a, b)
+    assert tu.almost_equal(b, b, equal_nan=True)
+    assert not tu.almost_equal(b, b)
+    tu.assert_almost_equal_with_err(a, b, etol=1e-6)
