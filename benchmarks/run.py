@@ -45,6 +45,7 @@ BENCHMARKS: dict[str, dict[str, list[str]]] = {
             },
             "recompute": ["memory.py", "--network", "resnet200", "--recompute"],
             "sparse": ["sparse_training.py"],
+            "operators": ["operators.py"],
         }.items()
     },
 }

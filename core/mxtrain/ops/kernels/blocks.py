@@ -29,12 +29,12 @@ def is_large(xp: types.ModuleType, size: int) -> bool:
     return size >= MIN_ELEMENTS and xp is np
 
 
-def over_range(total: int, step: int, compute: Callable[[slice], None]) -> None:
+def over_range(total: int, step: int, compute: Callable[[slice], object]) -> None:
     """Call compute(slice) for parts of range(total) that are `step` long, on several threads."""
     for_each(-(-total // step), lambda number: compute(slice(number * step, min((number + 1) * step, total))))
 
 
-def over_rows(rows: int, row_size: int, compute: Callable[[slice], None]) -> None:
+def over_rows(rows: int, row_size: int, compute: Callable[[slice], object]) -> None:
     """Call compute(slice of rows) for blocks of whole rows, each of `row_size` elements, on several threads."""
     over_range(rows, max(1, ELEMENTS // max(row_size, 1)), compute)
 
