@@ -37,10 +37,12 @@ class _Reader:
         if not hasattr(op, "params"):
             raise MXNetError(f"Expected: a computation by operators. Received: {op!r}, which has no symbol.")
         defaults = {name: parameter.default for name, parameter in op.params.items()}
-        given = {k: format_value(v) for k, v in call.params.items() if k not in defaults or v != defaults[k]}
+        chosen = {k: v for k, v in call.params.items() if k not in defaults or v != defaults[k]}
+        runtime = {"subgraphs": chosen.pop("subgraphs")} if "subgraphs" in chosen else {}
+        given = {k: format_value(v) for k, v in chosen.items()}
         arrays, _ = call.require_values()
         inputs = [self.entry_of(array, place) for array, place in zip(arrays, call.entries, strict=True)]
-        self._nodes[call] = Node(op, self._name("node_"), inputs, given)
+        self._nodes[call] = Node(op, self._name("node_"), inputs, given, runtime)
 
     def entry_of(self, array: NDArray, place: Any) -> Entry:
         """The node output that an array at a place of the graph stands for."""

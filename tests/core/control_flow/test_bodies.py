@@ -146,3 +146,16 @@ def test_an_evaluation_between_forward_and_backward_changes_nothing():
     executor.forward(is_train=False)
     executor.backward([nd.ones((2, 1))])
     assert executor.grad_dict["x"].asnumpy().tolist() == [[2], [4]]
+
+
+def test_a_recorded_loop_has_a_symbol():
+    out, _ = mx.sym.contrib.foreach(lambda d, s: (d * s, s), mx.sym.var("x"), mx.sym.var("s"))
+    x, s = nd.array([[1, 2], [3, 4]]), nd.array([5, 6])
+    x.attach_grad()
+    with mx.autograd.record():
+        y = nd.CachedOp(out, [("is_dynamic", True)])(x, s)
+    symbol = mx.autograd.get_symbol(y)
+    (again,) = symbol.bind(mx.cpu(), dict(zip(symbol.list_arguments(), (x, s), strict=True)), grad_req="null").forward()
+    np.testing.assert_array_equal(again.asnumpy(), [[5, 12], [15, 24]])
+    y.backward()
+    np.testing.assert_array_equal(x.grad.asnumpy(), [[5, 6], [5, 6]])
