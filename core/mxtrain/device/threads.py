@@ -18,7 +18,7 @@ _IDLE_SECONDS = 1.0  # without work, a thread ends
 _DEADLINE_SECONDS = 600.0  # for one part of the work
 _SETTINGS = ("MXNET_OMP_MAX_THREADS", "OMP_NUM_THREADS")
 
-Work = Callable[[int], None]
+Work = Callable[[int], object]
 
 
 class _Job:
