@@ -9,7 +9,7 @@ from mxtrain.name import current as current_names
 from mxtrain.ops.operator import Operator
 from mxtrain.ops.parameters import format_value
 from mxtrain.ops.signature import bind, python_signature
-from mxtrain.symbol.graph import Entry, Node, new_variable, stored_attributes
+from mxtrain.symbol.graph import Entry, Node, complete_variable, new_variable, stored_attributes
 from mxtrain.symbol.symbol_type import Symbol
 
 
@@ -64,9 +64,6 @@ def _input_entry(node: Node, input_name: str, given: Symbol | None) -> Entry:
             f"Operator {operator!r} ({node.name}): expected a Symbol of one output as {input_name}. "
             f"Received: {len(given.heads)} outputs; choose one by [index]."
         )
-    entry = given.heads[0]
-    if entry.node.is_variable and node.op is not None:
-        # as in MXNet, a variable without an initializer takes the operator's, and keeps it
-        for key, value in node.op.variable_attributes.get(input_name, {}).items():
-            entry.node.attrs.setdefault(key, value)
-    return entry
+    # as in MXNet, a variable without an initializer takes the operator's, and keeps it
+    complete_variable(given.heads[0].node, node, input_name)
+    return given.heads[0]

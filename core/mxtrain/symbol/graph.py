@@ -114,6 +114,13 @@ def new_variable(node: Node, input_name: str) -> Entry:
     return Entry(Node(None, f"{node.name}_{input_name}", [], {**node.attrs, **own}))
 
 
+def complete_variable(variable: Node, node: Node, input_name: str) -> None:
+    """Give a variable that an operator reads the attributes that it lacks and the operator has for it."""
+    if variable.is_variable and node.op is not None:
+        for key, value in node.op.variable_attributes.get(input_name, {}).items():
+            variable.attrs.setdefault(key, value)
+
+
 def topological(heads: Iterable[Entry]) -> list[Node]:
     """Every node that the heads depend on, each after its inputs, in the order of a depth-first walk."""
     order: list[Node] = []

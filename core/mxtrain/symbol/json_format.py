@@ -12,6 +12,8 @@ from mxtrain.ops.operator import Operator
 from mxtrain.symbol.graph import Entry, Node, new_variable, stored_attributes, topological
 from mxtrain.symbol.older_json import (
     LAST_WITH_FLATTENING_AXIS,
+    LAST_WITHOUT_INITIALIZERS,
+    add_initializers,
     drop_flattening_axis,
     hand_down_attributes,
     has_np_shape,
@@ -158,6 +160,8 @@ def _read_node(position: int, record: Any, earlier: list[Node], version: int) ->
     hand_down_attributes(node)
     if version <= LAST_WITH_FLATTENING_AXIS:
         drop_flattening_axis(node)
+    if version <= LAST_WITHOUT_INITIALIZERS:
+        add_initializers(node)
     _check_inputs(position, node)
     _put_states_last(node)
     return node

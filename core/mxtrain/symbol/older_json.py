@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from mxtrain.symbol.graph import HIDDEN_KEYS, Node
+from mxtrain.symbol.graph import HIDDEN_KEYS, Node, complete_variable
 from mxtrain.symbol.infer import declared_shape
 
 # until 0.9.4, argmax and argmin took axis=-1 for the flattened array
 LAST_WITH_FLATTENING_AXIS = 904
+# until 0.9.3, operators did not tell variables their initializers
+LAST_WITHOUT_INITIALIZERS = 903
 
 
 def written_by(graph: dict[str, Any]) -> int:
@@ -51,6 +53,12 @@ def hand_down_attributes(node: Node) -> None:
         for name, entry in zip(node.input_names, node.inputs, strict=False):
             if name == wanted and entry.node.is_variable:
                 entry.node.attrs[f"__{hidden}__"] = value
+
+
+def add_initializers(node: Node) -> None:
+    """Give the variables that an operator reads its initializers, where they have none."""
+    for name, entry in zip(node.input_names, node.inputs, strict=False):
+        complete_variable(entry.node, node, name)
 
 
 def drop_flattening_axis(node: Node) -> None:

@@ -116,3 +116,11 @@ def test_casts_of_mixed_precision_are_left_out():
     assert [name for _, name, _ in graph_of(kept)] == ["x", "cast", "e", "z", "both", "sum"]
     assert [name for _, name, _ in graph_of(cast.tojson())] == ["x", "cast"]
     assert mx.sym.load_json(kept).tojson() == net.tojson()
+
+
+@pytest.mark.parametrize("version", ["0.6", "0.8", "0.9", "0.11"])
+def test_initializers_that_older_operators_did_not_tell(version):
+    """MXNet 1.9.1 adds them to texts of versions until 0.9.3, and only to these."""
+    attributes = mx.sym.load(str(FOLDER / f"mxnet-{version}.json")).attr_dict()
+    found = attributes.get("bn_moving_var", {}).get("__init__")
+    assert found == (None if version == "0.11" else '["one", {}]')
