@@ -159,3 +159,24 @@ def test_a_recorded_loop_has_a_symbol():
     np.testing.assert_array_equal(again.asnumpy(), [[5, 12], [15, 24]])
     y.backward()
     np.testing.assert_array_equal(x.grad.asnumpy(), [[5, 6], [5, 6]])
+
+
+def test_values_that_a_body_computes_again_draw_the_same_numbers(monkeypatch):
+    def body(d, s):
+        y = mx.sym.Activation(mx.sym.Dropout(mx.sym.relu(d * s[0]), p=0.5) * 1.5, act_type="tanh")
+        return y * d, [s[0] + y]
+
+    out, states = mx.sym.contrib.foreach(body, mx.sym.var("x"), [mx.sym.var("s")])
+    rng = np.random.default_rng(0)
+    values = {"x": nd.array(rng.random((5, 4, 3))), "s": nd.array(rng.random((4, 3)))}
+    found = []
+    for mirror in ("0", "1"):
+        monkeypatch.setenv("MXNET_BACKWARD_DO_MIRROR", mirror)
+        executor = mx.sym.Group([out, *states]).simple_bind(mx.cpu(), x=(5, 4, 3))
+        mx.random.seed(3)
+        outputs = executor.forward(is_train=True, **values)
+        executor.backward([nd.ones(output.shape) for output in outputs])
+        found.append([array.asnumpy() for array in (*outputs, *executor.grad_dict.values())])
+    for kept, repeated in zip(*found, strict=True):
+        assert kept.any()
+        np.testing.assert_array_equal(kept, repeated)
