@@ -1,4 +1,4 @@
-"""A worker is killed in `Module.fit`: its replacement goes on at the same batch, and no bit of a parameter differs."""
+"""A worker is killed in `Module.fit`: its replacement goes on at the same batch, and no bit differs."""
 
 import pytest
 from job import Job

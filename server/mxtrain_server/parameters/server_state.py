@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mxtrain import optimizer as optimizers
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.wire import messages as m
+from mxtrain_server.parameters.answers import Answer, frames_of
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.intervals import runs_where
 from mxtrain_server.parameters.key_updates import KeyUpdates
 from mxtrain_server.parameters.memory import Memory
+from mxtrain_server.parameters.mirrors import Mirrors
 from mxtrain_server.parameters.parked import Parked, Wanted
 from mxtrain_server.parameters.positions import Position, Positions
 from mxtrain_server.parameters.segment import Segment
@@ -23,18 +25,6 @@ from mxtrain_server.parameters.store import CompletedRun, Store
 from mxtrain_server.parameters.updates import Updates
 
 _log = logging.getLogger("mxtrain.server")
-
-#: Most bytes of one payload frame of an answer, unless a single block is larger.
-ANSWER_BYTES = 1 << 20
-
-
-class Answer(NamedTuple):
-    """A message for a worker. payload: flat values; lasting: they stay as they are until the worker's next push."""
-
-    rank: int
-    message: Any
-    payload: np.ndarray | None = None
-    lasting: bool = True
 
 
 class ServerState:
@@ -65,8 +55,7 @@ class ServerState:
         self.answers: list[Answer] = []
         self.duplicates = 0
         self.parked: list[Parked] = []
-        self.mirror_files: dict[tuple[int, int], list[Any]] = {}
-        self._mirrors: dict[tuple[int, int], np.ndarray] = {}
+        self.mirrors = Mirrors(memory)
         self._lookups: list[tuple[int, m.Lookup]] = []
         self._handlers: dict[type[Any], Callable[..., None]] = _handlers(self)
 
@@ -214,7 +203,7 @@ class ServerState:
                 self._send_from(segment, wanted._replace(first=first, stop=stop), source, True)
 
     def _send_from(self, segment: Segment, wanted: Wanted, values: Any, lasting: bool) -> None:
-        for first, stop in _frames(segment, wanted.first, wanted.stop):
+        for first, stop in frames_of(segment, wanted.first, wanted.stop):
             low, high = segment.bounds(first, stop)
             pulled = m.Pulled([[segment.number, first, stop - first, wanted.number]], False)
             self.answers.append(Answer(wanted.rank, pulled, values[low:high], lasting))
@@ -350,9 +339,7 @@ class ServerState:
 
     def _forget_process(self, rank: int) -> None:
         """A worker's process is gone: whoever takes its place asks again, from memory of its own."""
-        for place in [place for place in self.mirror_files if place[0] == rank]:
-            self.mirror_files.pop(place)
-            self._mirrors.pop(place, None)
+        self.mirrors.forget(rank)
         for parked in self.parked:
             parked.drop(rank)
         self._lookups = [question for question in self._lookups if question[0] != rank]
@@ -367,8 +354,7 @@ class ServerState:
     def _remove(self, rank: int, store: Store) -> None:
         for segment in store.segments:
             self.parked[segment.number].drop(rank)
-            self._mirrors.pop((rank, segment.number), None)
-            self.mirror_files.pop((rank, segment.number), None)
+            self.mirrors.forget(rank, segment)
         self._wake(store.leave(rank))
         if not store.members:
             self._free(store)
@@ -397,38 +383,18 @@ class ServerState:
 
     def mirror(self, rank: int, message: m.Mirror) -> None:
         """Map the memory from which a worker pushes."""
-        problem = self.open_mirror(rank, message)
+        problem = self.mirrors.open(rank, self._segment(message.segment), message.file)
         if problem:
             raise RequestError(problem)
         self._done(rank, message)
 
-    def open_mirror(self, rank: int, message: m.Mirror) -> str:
-        """Map such memory; returns why that cannot be, or "". Copies of a shard remember it in either case."""
-        segment = self._segment(message.segment)
-        self.mirror_files[rank, segment.number] = message.file
+    def with_values(self, rank: int, push: m.Push) -> tuple[m.Push, np.ndarray | None]:
+        """A push from a mirror, with the values themselves for those who cannot see it; a wrong one stays as it is."""
         try:
-            memory = self.memory.open(message.file, segment.memory.nbytes)
-        except MXNetError as error:
-            return str(error)
-        self._mirrors[rank, segment.number] = memory[: segment.values.nbytes].view(segment.dtype)
-        return ""
-
-    def maps(self, rank: int) -> bool:
-        """Whether all of a worker's mirrors are mapped."""
-        return all(place in self._mirrors for place in self.mirror_files if place[0] == rank)
-
-    @property
-    def maps_all(self) -> bool:
-        """Whether the mirrors of all workers are mapped."""
-        return len(self._mirrors) == len(self.mirror_files)
-
-    def has_mirrors(self, rank: int, message: m.Push) -> bool:
-        """Whether the values of a push lie in mirrors that are mapped."""
-        return all((rank, run[0]) in self._mirrors for run in message.runs)
-
-    def mirrored(self, rank: int, runs: list[m.Run]) -> np.ndarray:
-        """The values of runs in a worker's mirror, one after the other, as bytes."""
-        return np.concatenate([values.view(np.uint8) for *_, values in self._mirror_runs(rank, runs)])
+            runs = self._mirror_runs(rank, push.runs)
+        except RequestError:
+            return push, None
+        return m.Push(push.runs, False), np.concatenate([values.view(np.uint8) for *_, values in runs])
 
     # ---------------------------------------------------------------- parts of the above
 
@@ -471,7 +437,7 @@ class ServerState:
         for number, first, blocks, round_number in runs:
             segment = self._segment(number)
             low, high = segment.bounds(first, first + blocks)
-            mirror = self._mirrors.get((rank, number))
+            mirror = self.mirrors.of(rank, number)
             if mirror is None:
                 raise RequestError(f"Worker {rank} has no mirror of segment {number}. Send the values themselves.")
             found.append((segment, first, first + blocks, round_number, mirror[low:high]))
@@ -487,20 +453,6 @@ def make_updates(description: dict[str, Any]) -> Updates:
     """Updates by the optimizer that a description names. Raises MXNetError for one that is not known here."""
     optimizer = optimizers.from_config(description)
     return SlabUpdates(optimizer) if SlabUpdates.supports(optimizer) else KeyUpdates(optimizer)
-
-
-def _frames(segment: Segment, first: int, stop: int) -> list[tuple[int, int]]:
-    """Cut a run of blocks into pieces of at most ANSWER_BYTES, each at least one block."""
-    most = ANSWER_BYTES // segment.dtype.itemsize
-    if segment.starts[stop] - segment.starts[first] <= most:
-        return [(first, stop)]
-    pieces = []
-    start = first
-    for block in range(first + 1, stop + 1):
-        if block == stop or segment.starts[block + 1] - segment.starts[start] > most:
-            pieces.append((start, block))
-            start = block
-    return pieces
 
 
 def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from mxtrain.dtypes import as_dtype
-from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters.contributions import Contributions, Piece
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.parked import Parked
@@ -25,7 +24,7 @@ def dump(state: ServerState) -> dict[str, Any]:
         "segments": [None if segment is None else _dump_segment(segment) for segment in state.segments],
         "stores": [_dump_store(store) for store in state.stores.values()],
         "positions": state.positions.dump(),
-        "mirrors": [[rank, number, file] for (rank, number), file in state.mirror_files.items()],
+        "mirrors": [[rank, number, file] for (rank, number), file in state.mirrors.files.items()],
     }
 
 
@@ -40,7 +39,9 @@ def load(state: ServerState, tree: Mapping[str, Any]) -> None:
         store = _load_store(part, [segment for segment in state.segments if segment is not None])
         state.stores[store.number] = store
     for rank, number, file in tree["mirrors"]:
-        state.open_mirror(rank, m.Mirror(0, number, file))
+        segment = state.segments[number]
+        if segment is not None:
+            state.mirrors.open(rank, segment, file)
 
 
 def _dump_segment(segment: Segment) -> dict[str, Any]:

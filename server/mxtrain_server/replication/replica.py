@@ -17,7 +17,8 @@ import numpy as np
 
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters import snapshot
-from mxtrain_server.parameters.server_state import Answer, ServerState
+from mxtrain_server.parameters.answers import Answer
+from mxtrain_server.parameters.server_state import ServerState
 from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, Reply, Synced
 from mxtrain_server.replication.plain_bytes import from_bytes, to_bytes
 from mxtrain_server.replication.session import Session
@@ -105,7 +106,7 @@ class Replica:
         """A worker of the view has connected."""
         session = self.sessions.setdefault(hello.node, Session(hello.rank))
         session.told = False
-        welcome = m.Welcome(self.shard, session.applied, self.state.maps(hello.rank))
+        welcome = m.Welcome(self.shard, session.applied, self.state.mirrors.maps(hello.rank))
         self._hold(hello.node, Answer(hello.rank, welcome))
         return self._take()
 
@@ -152,8 +153,8 @@ class Replica:
         self, follower: Follower, rank: int, message: Any, payload: np.ndarray | None
     ) -> tuple[Any, np.ndarray | None]:
         """A command for a follower that may not see the worker's memory."""
-        if type(message) is m.Push and message.mapped and not follower.mapped and self.state.has_mirrors(rank, message):
-            return m.Push(message.runs, False), self.state.mirrored(rank, message.runs)
+        if type(message) is m.Push and message.mapped and not follower.mapped:
+            return self.state.with_values(rank, message)
         return message, payload
 
     def _apply(self, node: str, rank: int, number: int, message: Any, payload: np.ndarray | None) -> list[Answer]:
@@ -196,7 +197,7 @@ class Replica:
 
     def acknowledge(self, node: str) -> Acknowledged:
         """What the primary at `node` hears of this copy."""
-        return Acknowledged(node, m.Acknowledge(self.shard, self.epoch, self.index, self.state.maps_all))
+        return Acknowledged(node, m.Acknowledge(self.shard, self.epoch, self.index, self.state.mirrors.maps_all))
 
     def missing(self, node: str, change: int) -> list[Action]:
         """As a copy, which should be at a change: ask the primary at `node` for what is missing, once."""
