@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mxtrain.base import ArgumentError
-from mxtrain.executor.gradient import differentiate
-from mxtrain.executor.memory import key_of
-from mxtrain.executor.sparse_values import may_be_sparse, sparse_storage
+from mxtrain.executor.sparse_values import gradient_storage
 from mxtrain.ops.sparse.containers import DENSE, STORAGE_TYPES
 from mxtrain.symbol.graph import topological
 from mxtrain.symbol.infer_storage import declared_storage
@@ -35,13 +33,6 @@ def infer_argument_storage(symbol: Symbol, given: Mapping[str, str], reqs: Mappi
     for name, stype in stypes.items():
         if stype not in STORAGE_TYPES:
             raise ArgumentError(f"{name}: expected a storage type of {list(STORAGE_TYPES)}. Received: {stype!r}.")
-    if not may_be_sparse(symbol.heads, stypes):
-        return ArgumentStorage()
     wanted = [node for node in variables if reqs.get(node.name, "null") != "null"]
-    graph = differentiate(symbol.heads, wanted)
-    storage = sparse_storage(symbol.heads, graph, stypes)
-    found = {node.name: storage.get(key_of(graph.grads[id(node)])) for node in wanted if id(node) in graph.grads}
-    return ArgumentStorage(
-        {name: stype for name, stype in stypes.items() if stype != DENSE},
-        {name: stype for name, stype in found.items() if stype is not None},
-    )
+    sparse = {name: stype for name, stype in stypes.items() if stype != DENSE}
+    return ArgumentStorage(sparse, gradient_storage(symbol.heads, wanted, stypes))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from mxtrain.context import Context
-from mxtrain.executor.gradient import GradientGraph
+from mxtrain.executor.gradient import GradientGraph, differentiate
 from mxtrain.executor.memory import Key, Spec, key_of
 from mxtrain.ops.kernels.sparse.conversion import convert, to_dense
 from mxtrain.ops.kernels.sparse.writing import accumulate, clear, overwrite, overwrite_with_copy
@@ -38,6 +38,16 @@ def sparse_storage(heads: Sequence[Entry], graph: GradientGraph, stypes: Mapping
     variables = [Entry(node) for node in graph.head_grads if node is not None]
     known = infer_storage([*outputs, *variables], given).known
     return {key: stype for key, stype in known.items() if stype != DENSE}
+
+
+def gradient_storage(heads: Sequence[Entry], wanted: Sequence[Node], stypes: Mapping[str, str]) -> dict[str, str]:
+    """Storage types of the wanted variables' gradients, by name, where these are sparse. stypes: of all variables."""
+    if not may_be_sparse(heads, stypes):
+        return {}
+    graph = differentiate(heads, wanted)
+    storage = sparse_storage(heads, graph, stypes)
+    found = {node.name: storage.get(key_of(graph.grads[id(node)])) for node in wanted if id(node) in graph.grads}
+    return {name: stype for name, stype in found.items() if stype is not None}
 
 
 def may_be_sparse(heads: Sequence[Entry], stypes: Mapping[str, str]) -> bool:

@@ -260,3 +260,20 @@ def test_one_array_as_several_inputs_differentiated_twice():
     first.backward()
     np.testing.assert_allclose(first.asnumpy(), [12, 27])
     np.testing.assert_allclose(x.grad.asnumpy(), [12, 18])
+
+
+def test_sparse_results_and_gradients_of_dense_inputs():
+    x, table = mx.sym.var("x"), mx.sym.var("table")
+    found = mx.sym.Embedding(x, table, input_dim=50, output_dim=2, sparse_grad=True)
+    op = mx.nd.CachedOp(mx.sym.Group([found, mx.sym.cast_storage(mx.sym.sum(found, axis=1), stype="row_sparse")]))
+    ids, weight = mx.nd.array([[7, 9], [7, 7]]), mx.nd.ones((50, 2))
+    weight.attach_grad(stype="row_sparse")
+    for _ in range(2):
+        with autograd.record():
+            rows, sums = op(ids, weight)
+            total = rows.sum() + sums.tostype("default").sum()
+        total.backward()
+        assert sums.stype == "row_sparse"
+        np.testing.assert_array_equal(sums.asnumpy(), np.full((2, 2), 2))
+        np.testing.assert_array_equal(weight.grad.indices.asnumpy(), [7, 9])
+        np.testing.assert_array_equal(weight.grad.data.asnumpy(), [[6, 6], [2, 2]])
