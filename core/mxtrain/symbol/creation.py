@@ -7,6 +7,7 @@ from mxtrain.attribute import current as current_attributes
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.dtypes import type_flag
 from mxtrain.symbol.graph import Entry, Node, stored_attributes
+from mxtrain.symbol.infer_storage import STORAGE_FLAGS
 from mxtrain.symbol.symbol_type import Symbol
 
 
@@ -63,7 +64,6 @@ def _scope_attributes(attr: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _storage_flag(stype: str) -> str:
-    flags = {"default": "0", "row_sparse": "1", "csr": "2"}
-    if stype not in flags:
-        raise ArgumentError(f"Expected: a storage type of {list(flags)}. Received: {stype!r}.")
-    return flags[stype]
+    if stype not in STORAGE_FLAGS:
+        raise ArgumentError(f"Expected: a storage type of {list(STORAGE_FLAGS)}. Received: {stype!r}.")
+    return STORAGE_FLAGS[stype]
