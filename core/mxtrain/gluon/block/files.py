@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from mxtrain import ndarray as nd
 from mxtrain.base import ArgumentError
 from mxtrain.gluon.errors import CheckError
+from mxtrain.gluon.parameter.loading import load_value
 from mxtrain.gluon.parameter.parameter_dict import brief
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def load(
         )
     for name, value in loaded.items():
         if name in params:
-            params[name]._load_init(value, ctx, cast_dtype=cast_dtype, dtype_source=dtype_source)
+            load_value(params[name], value, ctx, cast_dtype, dtype_source)
 
 
 def _require_all(params: dict[str, Any], loaded: dict[str, Any], filename: str) -> None:

@@ -1,16 +1,15 @@
 """`HybridBlock`: a block whose computation is written once for arrays and symbols, and can be compiled."""
 
-import copy
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mxtrain import ndarray as nd
 from mxtrain import symbol as sym
-from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.context import Context
 from mxtrain.executor import CachedOp
+from mxtrain.gluon.block import graph_files
 from mxtrain.gluon.block.block_type import Block
 from mxtrain.gluon.block.inputs import Inputs, inspect_inputs
 from mxtrain.gluon.block.nesting import Structure, fits, flatten, regroup
@@ -18,7 +17,6 @@ from mxtrain.gluon.errors import DeferredInitializationError
 from mxtrain.gluon.parameter import ParameterDict
 from mxtrain.ndarray import NDArray
 from mxtrain.symbol import Symbol
-from mxtrain.symbol.graph import topological
 
 
 class HybridBlock(Block):
@@ -311,62 +309,12 @@ class HybridBlock(Block):
         They can be read by SymbolBlock.imports, mx.mod.Module and MXNet. Without a path: returns (symbol, parameters by
         "arg:NAME" and "aux:NAME"). Raises MXNetError before the first forward of the hybridized block.
         """
-        if self._cached_graph is None:
-            raise MXNetError(
-                "Please first call block.hybridize() and then run forward with this block at least once before "
-                "calling export."
-            )
-        graph = copy.copy(self._cached_graph[1])
-        arguments, states = set(graph.list_arguments()), set(graph.list_auxiliary_states())
-        values = {}
-        for name, parameter in self.collect_params().items():
-            if name not in arguments and name not in states:
-                warnings.warn(f"Parameter '{name}' is not found in the graph. ", stacklevel=2)
-                continue
-            values[f"{'arg' if name in arguments else 'aux'}:{name}"] = parameter._reduce()
-        if path is None:
-            return graph, values
-        graph.save(f"{path}-symbol.json", remove_amp_cast=remove_amp_cast)
-        nd.save(f"{path}-{epoch:04d}.params", values)
-        return None
+        return graph_files.export(self, path, epoch, remove_amp_cast)
 
     def _describe_graph(self) -> dict[str, Any]:
         """The compiled graph for `Block.save`."""
-        if self._cached_graph is None:
-            return {"hybridized": self._active}
-        variables, out = self._cached_graph
-        return {
-            "in_format": self._in_format,
-            "out_format": self._out_format,
-            "inputs": [variable.tojson() for variable in variables],
-            "symbol": out.tojson(),
-            "hybridized": self._active,
-        }
+        return graph_files.describe(self)
 
     def _restore_graph(self, described: dict[str, Any], prefixes: Mapping[str, str]) -> None:
-        """Take a graph over that `Block.save` wrote. Raises ArgumentTypeError for a description of another kind.
-
-        prefixes: of the network's blocks when they were saved, to what they are now: parameters are named by them.
-        """
-        if "symbol" not in described:
-            return
-        inputs = described.get("inputs")
-        if not isinstance(inputs, list) or not isinstance(described["symbol"], str):
-            raise ArgumentTypeError(
-                f"{self.name}: expected a graph as JSON texts. Received: {json.dumps(described)[:200]}."
-            )
-        variables, out = [sym.load_json(text) for text in inputs], sym.load_json(described["symbol"])
-        taken = {variable.name for variable in variables}
-        for node in topological(out.heads):
-            if node.is_variable and node.name not in taken:
-                node.name = _with_prefix(node.name, prefixes)
-        self._cached_graph = variables, out
-        self._in_format = described["in_format"]
-        self._out_format = described["out_format"]
-        self._active = bool(described.get("hybridized"))
-
-
-def _with_prefix(name: str, prefixes: Mapping[str, str]) -> str:
-    """A name with the longest prefix that it has replaced."""
-    known = max((prefix for prefix in prefixes if name.startswith(prefix)), key=len, default=None)
-    return name if known is None else prefixes[known] + name[len(known) :]
+        """Take a graph over that `Block.save` wrote; see architecture.GraphHolder."""
+        graph_files.restore(self, described, prefixes)

@@ -10,6 +10,7 @@ from mxtrain.base import NameLookupError
 from mxtrain.context import Context
 from mxtrain.gluon.errors import CheckError
 from mxtrain.gluon.parameter.constant import Constant
+from mxtrain.gluon.parameter.loading import load_value
 from mxtrain.gluon.parameter.parameter_type import DEFAULT_INIT, Parameter
 from mxtrain.ndarray import NDArray
 
@@ -218,7 +219,7 @@ class ParameterDict:
             )
         for name, value in values.items():
             if name in self._params:
-                self._params[name]._load_init(value, ctx, cast_dtype=cast_dtype, dtype_source=dtype_source)
+                load_value(self._params[name], value, ctx, cast_dtype, dtype_source)
             elif not ignore_extra:
                 raise CheckError(
                     f"Parameter '{name[len(restore_prefix) :]}' loaded from {source} is not present in ParameterDict, "

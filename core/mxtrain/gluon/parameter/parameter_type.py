@@ -4,15 +4,15 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mxtrain import autograd, initializer
 from mxtrain import ndarray as nd
 from mxtrain import symbol as sym
-from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError, mx_real_t
+from mxtrain.base import ArgumentError, MXNetError, mx_real_t
 from mxtrain.context import Context, cpu, current_context
 from mxtrain.gluon.errors import CheckError, DeferredInitializationError
-from mxtrain.gluon.parameter.shapes import agree, completed, is_known, unknown_size
+from mxtrain.gluon.parameter.arguments import as_contexts, one_of
+from mxtrain.gluon.parameter.row_sparse_access import RowSparseAccess
+from mxtrain.gluon.parameter.shapes import agree, is_known, unknown_size
 from mxtrain.ndarray import NDArray
 
 STYPES = ("default", "row_sparse", "csr")
@@ -30,7 +30,7 @@ class Deferred(NamedTuple):
     data: NDArray | None
 
 
-class Parameter:
+class Parameter(RowSparseAccess):
     """A weight of a Block.
 
     name: unique within the network. grad_req: "write", "add" or "null" (no gradient is computed). shape: 0 stands for a
@@ -70,8 +70,8 @@ class Parameter:
         self.lr_mult = lr_mult
         self.wd_mult = wd_mult
         self.init = init
-        self._stype = _one_of("stype", stype, STYPES)
-        self._grad_stype = _one_of("grad_stype", grad_stype, STYPES)
+        self._stype = one_of("stype", stype, STYPES)
+        self._grad_stype = one_of("grad_stype", grad_stype, STYPES)
         self.grad_req = grad_req
 
     def __repr__(self) -> str:
@@ -167,7 +167,7 @@ class Parameter:
             )
             return
         self._data = self._grad = None
-        contexts = _contexts(ctx)
+        contexts = as_contexts(ctx)
         if init is None:
             init = default_init if self.init is None else self.init
         if is_known(self.shape):
@@ -211,61 +211,9 @@ class Parameter:
         self._grad = [nd.zeros(a.shape, ctx=a.context, dtype=a.dtype, stype=self._grad_stype) for a in data]
         autograd.mark_variables(data, self._grad, self._grad_req or "null")
 
-    def _load_init(
-        self, data: NDArray, ctx: Any = None, cast_dtype: bool = False, dtype_source: str = "current"
-    ) -> None:
-        """Take over values from a file, initialized or not.
-
-        cast_dtype: let dtypes differ; dtype_source: which counts then, the parameter's ("current") or the "saved" one.
-        """
-        self._load_shape(data)
-        data = self._load_dtype(data, cast_dtype, dtype_source)
-        if data.stype != self._stype:
-            data = data.tostype(self._stype)
-        contexts = None if ctx is None else _contexts(ctx)
-        if self._data is not None:
-            self._check_contexts(contexts, self._ctx_list)
-            self.set_data(data)
-        else:
-            if self._deferred_init is not None:
-                self._check_contexts(contexts, self._deferred_init.contexts)
-                contexts = self._deferred_init.contexts
-            self._init_impl(data, contexts or [cpu()])
-        self._deferred_init = None
-
-    def _load_shape(self, data: NDArray) -> None:
-        shape = self.shape
-        if shape and not agree(shape, data.shape):
-            raise CheckError(
-                f"Failed loading Parameter '{self.name}' from saved params: shape incompatible expected {shape} vs "
-                f"saved {data.shape}"
-            )
-        self.shape = completed(shape, data.shape) if shape else data.shape
-
-    def _load_dtype(self, data: NDArray, cast_dtype: bool, dtype_source: str) -> NDArray:
-        if cast_dtype:
-            _one_of("dtype_source", dtype_source, ("current", "saved"))
-        if not self.dtype or np.dtype(self.dtype) == np.dtype(data.dtype):
-            return data
-        if not cast_dtype:
-            raise CheckError(
-                f"Failed loading Parameter '{self.name}' from saved params: dtype incompatible expected {self.dtype} "
-                f"vs saved {data.dtype}. Set cast_dtype=True to cast the dtype of saved params."
-            )
-        if dtype_source == "current":
-            return data.astype(self.dtype)
-        self.dtype = data.dtype
-        return data
-
-    def _check_contexts(self, given: list[Context] | None, mine: list[Context]) -> None:
-        if given is not None and set(given) != set(mine):
-            raise CheckError(
-                f"Failed to load Parameter '{self.name}' on {given} because it was previously initialized on {mine}."
-            )
-
     def reset_ctx(self, ctx: Context | Iterable[Context]) -> None:
         """Move the parameter to other contexts. Raises ArgumentError where it was not initialized."""
-        contexts = _contexts(ctx)
+        contexts = as_contexts(ctx)
         if self._data is not None:
             with autograd.pause():
                 self._init_impl(self._reduce(), contexts)
@@ -314,33 +262,6 @@ class Parameter:
             trainer._reset_kvstore()
         for array in self._data:
             array[:] = data
-
-    def row_sparse_data(self, row_id: NDArray) -> NDArray:
-        """Rows of a row_sparse parameter, on row_id's context. row_id: indices; other rows are zero."""
-        self._require_row_sparse("row_sparse_data")
-        return self._pull_rows([self._on(self._data, row_id.context)], row_id)[0]
-
-    def list_row_sparse_data(self, row_id: NDArray) -> list[NDArray]:
-        """As `row_sparse_data`, on all contexts."""
-        self._require_row_sparse("list_row_sparse_data")
-        return self._pull_rows(self._initialized(self._data), row_id)
-
-    def _require_row_sparse(self, method: str) -> None:
-        if self._stype != "row_sparse":
-            raise MXNetError(
-                f"Cannot return a copy of Parameter {self.name} via {method}() because its storage type is "
-                f"{self._stype}. Please use data() instead."
-            )
-
-    def _pull_rows(self, arrays: list[NDArray], row_id: NDArray) -> list[NDArray]:
-        if not isinstance(row_id, NDArray):
-            raise ArgumentTypeError(f"row_id must have NDArray type, but {type(row_id)} is given")
-        if self._trainer is None:
-            raise MXNetError(
-                f"Cannot get row_sparse data for Parameter '{self.name}' when no Trainer is created with it."
-            )
-        self._trainer._row_sparse_pull(self, arrays, row_id)
-        return arrays
 
     def grad(self, ctx: Context | None = None) -> NDArray:
         """The gradient on a context."""
@@ -437,15 +358,3 @@ class Parameter:
                 "trainers for a sparse Parameter is not supported."
             )
         self._trainer = trainer
-
-
-def _contexts(ctx: Context | Iterable[Context] | None) -> list[Context]:
-    if ctx is None:
-        return [current_context()]
-    return [ctx] if isinstance(ctx, Context) else list(ctx)
-
-
-def _one_of(what: str, value: str, choices: Sequence[str]) -> str:
-    if value not in choices:
-        raise CheckError(f"Expected: one of {list(choices)} as {what}. Received: {value!r}.")
-    return value
