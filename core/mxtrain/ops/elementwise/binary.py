@@ -1,5 +1,6 @@
 """Arithmetic of two arrays: the same-shape form (`elemwise_*`, `_*`) and the broadcasting one (`broadcast_*`)."""
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -67,15 +68,15 @@ def _divide(xp: Any, lhs: Any, rhs: Any, out: Any) -> Any:
     return xp.true_divide(lhs, rhs, out=out)
 
 
-def _union(forward: Any) -> tuple[Form, ...]:
-    compute = pairs.on_union(forward)
+def _union(forward: Any, by_scipy: Any = None) -> tuple[Form, ...]:
+    compute = pairs.on_union(forward, by_scipy)
     return form("csr, csr -> csr", compute), form("row_sparse, row_sparse -> row_sparse", compute)
 
 
 def _sum_forms(forward: Any) -> tuple[Form, ...]:
     left, right = pairs.into_lhs(forward), pairs.into_rhs(forward)
     return (
-        *_union(forward),
+        *_union(forward, operator.add),
         form("default, csr -> default", left),
         form("default, row_sparse -> default", left),
         form("csr, default -> default", right),
@@ -86,7 +87,7 @@ def _sum_forms(forward: Any) -> tuple[Form, ...]:
 def _difference_forms(forward: Any) -> tuple[Form, ...]:
     left = pairs.into_lhs(forward)
     return (
-        *_union(forward),
+        *_union(forward, operator.sub),
         form("default, csr -> default", left),
         form("default, row_sparse -> default", left),
     )

@@ -56,10 +56,10 @@ def to_csr(xp: Any, dense: Any) -> Csr:
     if dense.ndim != 2:
         raise ArgumentError(f"Expected: a matrix for csr. Received: shape {tuple(dense.shape)}.")
     stored = dense != 0
-    rows, columns = xp.nonzero(stored)
+    columns = xp.broadcast_to(xp.arange(dense.shape[1], dtype=np.int64), dense.shape)[stored]
     indptr = xp.zeros((dense.shape[0] + 1,), np.int64)
     xp.cumsum(stored.sum(axis=1), out=indptr[1:])
-    return Csr(dense[rows, columns], columns.astype(np.int64, copy=False), indptr, dense.shape)
+    return Csr(dense[stored], columns, indptr, dense.shape)
 
 
 def csr_to_row_sparse(xp: Any, matrix: Csr) -> RowSparse:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops.kernels.sparse import places
+from mxtrain.ops.kernels import gathering
+from mxtrain.ops.kernels.sparse import compiled, places
+from mxtrain.ops.kernels.sparse.checks import require_inside
 from mxtrain.ops.kernels.sparse.conversion import row_of_each
 from mxtrain.ops.sparse.containers import Csr, RowSparse
 
@@ -22,13 +24,20 @@ def require_one_shape(lhs: Any, rhs: Any) -> None:
         raise ArgumentError(f"Expected: two arrays of one shape. Received: {tuple(lhs.shape)} and {tuple(rhs.shape)}.")
 
 
-def on_union(forward: Forward) -> Forward:
-    """Two sparse arrays of one kind, f(0, 0) = 0: stored where either of them is."""
+def on_union(forward: Forward, by_scipy: Callable[[Any, Any], Any] | None = None) -> Forward:
+    """Two sparse arrays of one kind, f(0, 0) = 0: stored where either of them is.
+
+    by_scipy: the same function of two csr matrices of SciPy.
+    """
 
     def compute(xp: Any, lhs: Any, rhs: Any) -> Any:
         require_one_shape(lhs, rhs)
         if places.same_places(xp, lhs, rhs):
             return lhs.with_values(forward(xp, lhs.values, rhs.values))
+        if by_scipy is not None and xp is np and isinstance(lhs, Csr) and lhs.dtype == rhs.dtype:
+            computed = compiled.combine(by_scipy, lhs, rhs)
+            if computed is not None:
+                return computed
         if isinstance(lhs, RowSparse) and lhs.shape[0] in (len(lhs.indices), len(rhs.indices)):
             left, right = (_spread(xp, side.values, side.indices, lhs.shape[0]) for side in (lhs, rhs))
             return RowSparse(forward(xp, left, right), xp.arange(lhs.shape[0], dtype=np.int64), lhs.shape)
@@ -67,7 +76,13 @@ def values_at(xp: Any, dense: Any, like: Any) -> Any:
     """The elements (rows) of a dense array at the places that a container of the same shape stores."""
     if isinstance(like, RowSparse):
         return dense[like.indices]
-    return xp.take(dense.reshape(-1), places.places_of(xp, like))
+    require_inside(like.indices, like.indptr, like.shape[1])
+    return taken(xp, dense.reshape(-1), places.places_of(xp, like))
+
+
+def taken(xp: Any, flat: Any, positions: Any) -> Any:
+    """Elements of a flat array at positions inside of it; on several threads where there are many."""
+    return gathering.take(flat, positions, 0, "clip") if xp is np and flat.size else xp.take(flat, positions)
 
 
 def at_stored_of_lhs(forward: Forward) -> Forward:
@@ -136,7 +151,8 @@ def broadcast_onto_csr(forward: Forward) -> Forward:
             row = row_of_each(xp, lhs.indptr, len(lhs.indices))
             picked = whole[row, lhs.indices if sizes[1] > 1 else 0]
         else:  # a column for each value, or one number for all
-            picked = xp.take(whole, lhs.indices if sizes[1] > 1 else xp.zeros_like(lhs.indices))
+            require_inside(lhs.indices, lhs.indptr, columns)
+            picked = taken(xp, whole.reshape(-1), lhs.indices) if sizes[1] > 1 else whole.reshape(1)
         return lhs.with_values(forward(xp, lhs.values, picked))
 
     return compute

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.kernels.scatter import add_at
 from mxtrain.ops.kernels.sparse import compiled
+from mxtrain.ops.kernels.sparse.checks import require_inside
 from mxtrain.ops.kernels.sparse.conversion import row_of_each
 from mxtrain.ops.kernels.sparse.places import row_pointers
 from mxtrain.ops.sparse.containers import Csr, RowSparse
@@ -21,26 +21,15 @@ _BATCH = 1 << 18
 _TABLE_PER_VALUE = 16
 
 
-def require_inside(matrix: Csr) -> None:
-    """Raise ArgumentError for columns outside the matrix, or pointers that fall: compiled loops would not notice."""
-    indices, indptr = matrix.indices, matrix.indptr
-    if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= matrix.shape[1]):
-        raise ArgumentError(
-            f"Expected: a csr matrix with columns in [0, {matrix.shape[1]}). Received: {int(indices.min())} to "
-            f"{int(indices.max())}. See check_format."
-        )
-    if int(indptr[0]) != 0 or int(indptr[-1]) != len(indices) or bool((indptr[1:] < indptr[:-1]).any()):
-        raise ArgumentError(f"Expected: an indptr that rises from 0 to {len(indices)}. See check_format.")
-
-
 def multiply(xp: Any, matrix: Csr, dense: Any) -> Any:
     """matrix @ dense. dense: (columns, N), dtype of matrix. Returns (rows, N)."""
-    require_inside(matrix)
     wide = matrix.with_values(widen(xp, matrix.values))
     right = widen(xp, dense)
     if xp is np and compiled.is_available():
         product = compiled.assemble(wide.values, wide.indices, wide.indptr, wide.shape) @ np.ascontiguousarray(right)
-    elif xp is np:
+        return product.astype(dense.dtype, copy=False)
+    require_inside(wide.indices, wide.indptr, wide.shape[1])
+    if xp is np:
         product = _multiply_in_batches(wide, right)
     else:
         product = xp.zeros((wide.shape[0], right.shape[1]), right.dtype)
@@ -78,7 +67,7 @@ def transposed(xp: Any, matrix: Csr) -> Csr:
 
 def multiply_transposed(xp: Any, matrix: Csr, dense: Any) -> RowSparse:
     """matrix.T @ dense, of which the rows are stored whose column has a value. dense: (rows, N)."""
-    require_inside(matrix)
+    require_inside(matrix.indices, matrix.indptr, matrix.shape[1])
     shape = (matrix.shape[1], *dense.shape[1:])
     if matrix.shape[1] <= len(matrix.indices):  # most columns are used
         used = _mask_of_columns(xp, matrix)

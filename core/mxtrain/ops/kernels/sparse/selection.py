@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import ArgumentError, IndexRangeError
+from mxtrain.ops.kernels.sparse import compiled
 from mxtrain.ops.kernels.sparse.conversion import row_of_each
 from mxtrain.ops.kernels.sparse.places import row_pointers
 from mxtrain.ops.sparse.containers import Csr, RowSparse
@@ -18,7 +19,9 @@ def require_rows(rows: Any, count: int) -> None:
 
 def retain_rows(xp: Any, data: Any, rows: Any) -> RowSparse:
     """The rows of a row_sparse or dense array that `rows` names, in rising order, stored whether or not they are 0."""
-    wanted = xp.unique(rows.astype(np.int64))
+    wanted = rows.astype(np.int64)
+    if not bool((wanted[1:] > wanted[:-1]).all()):
+        wanted = xp.unique(wanted)
     require_rows(wanted, data.shape[0])
     if not isinstance(data, RowSparse):
         return RowSparse(data[wanted], wanted, tuple(data.shape))
@@ -54,6 +57,9 @@ def take_rows(xp: Any, matrix: Csr, rows: Any) -> Csr:
     """The matrix made of the given rows, int64, in [0, rows of matrix), in their order; a row may come again."""
     if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and bool((rows[1:] == rows[:-1] + 1).all()):
         return slice_rows(xp, matrix, int(rows[0]), int(rows[-1]) + 1)
+    chosen = compiled.choose_rows(matrix, rows) if xp is np else None
+    if chosen is not None:
+        return chosen
     lengths = matrix.indptr[rows + 1] - matrix.indptr[rows]
     pointers = xp.zeros((len(rows) + 1,), np.int64)
     xp.cumsum(lengths, out=pointers[1:])
