@@ -1,5 +1,6 @@
 """Hybridized blocks: the same as imperative ones, compiled once, told apart by their inputs' structure."""
 
+import copy
 import json
 
 import numpy as np
@@ -298,6 +299,35 @@ class TestSymbolBlock:
         data = mx.sym.var("data")
         block = gluon.SymbolBlock(mx.sym.exp(data, name="e"), data)
         assert repr(block) == "SymbolBlock(\n<Symbol group [e]> : 1 -> 1\n)" or "<Symbol e>" in repr(block)
+
+
+class TestCopies:
+    @pytest.mark.parametrize("hybridize", [False, True])
+    def test_they_train_by_themselves(self, hybridize):
+        net = nn.HybridSequential()
+        net.add(nn.Dense(2, in_units=3), nn.BatchNorm(in_channels=2))
+        net.initialize()
+        net.hybridize(hybridize)
+        x = nd.array([[1, 2, 3], [3, 1, 2]])
+        before = net(x).asnumpy()
+        other = copy.deepcopy(net)
+        assert other[0].weight is not net[0].weight
+        assert other[0].weight is other.collect_params()[net[0].weight.name]
+        assert (other(x).asnumpy() == before).all()
+        trainer = gluon.Trainer(other.collect_params(), "sgd", {"learning_rate": 1.0})
+        with autograd.record():
+            (other(x) * nd.array([[1, 2]])).sum().backward()
+        trainer.step(1)
+        assert (net(x).asnumpy() == before).all()
+        assert (other(x).asnumpy() != before).any()
+
+    def test_of_symbols(self):
+        data = mx.sym.var("data")
+        block = gluon.SymbolBlock(mx.sym.FullyConnected(data, num_hidden=2, name="fc"), data)
+        block.initialize()
+        x = nd.ones((1, 3))
+        assert (copy.deepcopy(block)(x).asnumpy() != block(x).asnumpy()).any()  # each found its shape out by itself
+        assert (copy.deepcopy(block)(x).asnumpy() == block(x).asnumpy()).all()
 
 
 def test_json_of_a_hybrid_network_is_that_of_the_module_api():

@@ -46,6 +46,10 @@ class HybridBlock(Block):
         if isinstance(value, HybridBlock):
             self._clear_cached_op()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy of the block has: everything but the compiled graph, which holds this block's own arrays."""
+        return {**vars(self), "_cached_graph": None, "_cached_op": None, "_cached_op_args": []}
+
     def register_child(self, block: Block, name: str | None = None) -> None:
         """Make a HybridBlock a child. Raises ArgumentError for another kind of block."""
         if not isinstance(block, HybridBlock):

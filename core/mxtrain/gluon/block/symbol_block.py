@@ -96,6 +96,9 @@ class SymbolBlock(HybridBlock):
         composed = out(**{str(variable.name): value for variable, value in zip(variables, flat, strict=True)})
         return regroup(list(composed), self._out_format)[0]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_cached_graph": self._cached_graph}
+
     def _clear_cached_op(self) -> None:
         graph = self._cached_graph
         super()._clear_cached_op()

@@ -1,5 +1,6 @@
 """`Parameter`: an array that a network learns, with a copy and a gradient on every device it is used on."""
 
+import copy
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -76,6 +77,18 @@ class Parameter(RowSparseAccess):
 
     def __repr__(self) -> str:
         return f"Parameter {self.name} (shape={self.shape}, dtype={self.dtype})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
+        """A parameter of the same name, with copies of values and gradients, that no Trainer knows."""
+        other = memo[id(self)] = copy.copy(self)
+        other._var = other._trainer = None
+        if self._data is not None:
+            with autograd.pause():
+                other._data = [array.copy() for array in self._data]
+                other._init_grad()
+                for mine, its in zip(self._grad or (), other._grad or (), strict=True):
+                    mine.copyto(its)
+        return other
 
     # ---------------------------------------------------------------- facts
 
