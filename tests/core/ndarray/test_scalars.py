@@ -55,3 +55,8 @@ def test_gradients():
 def test_in_an_executor():
     executor = (mx.sym.var("x") * 2).bind(mx.cpu(), [nd.array(3.0)])
     assert executor.forward()[0].asscalar() == 6
+
+
+def test_arrays_like_one_without_axes_have_none():
+    scalar = mx.nd.array(5.0)
+    assert mx.nd.zeros_like(scalar).shape == mx.nd.ones_like(scalar).shape == ()

@@ -70,3 +70,10 @@ def test_inverse_erf():
 def test_ends_and_poles(name, points, expected):
     found = getattr(mx.nd, name)(mx.nd.array(points)).asnumpy()
     np.testing.assert_allclose(found, expected, atol=1e-30)
+
+
+def test_gamma_functions_at_infinity():
+    """The values of MXNet 1.9.1."""
+    ends = mx.nd.array([np.inf, -np.inf, 0, 2])
+    np.testing.assert_array_equal(mx.nd.gamma(ends).asnumpy(), [np.inf, np.nan, np.inf, 1])
+    np.testing.assert_array_equal(mx.nd.gammaln(ends).asnumpy(), [np.inf, np.inf, np.inf, 0])

@@ -42,7 +42,8 @@ def gamma(xp: types.ModuleType, x: Any) -> Any:
     value = math.sqrt(2 * math.pi) * half * xp.exp(-base) * half * _lanczos_sum(z)
     reflected = math.pi / (_sin_pi(xp, x) * value)
     result = xp.where(mirrored, reflected, value)
-    return xp.where((x < 0) & (x == xp.floor(x)), math.nan, xp.where(x == 0, math.inf, result))
+    result = xp.where((x < 0) & (x == xp.floor(x)), math.nan, xp.where(x == 0, math.inf, result))
+    return xp.where(x == math.inf, x, result)
 
 
 def _sin_pi(xp: types.ModuleType, x: Any) -> Any:
@@ -60,7 +61,8 @@ def log_gamma(xp: types.ModuleType, x: Any) -> Any:
     value = _HALF_LOG_TAU + (z + 0.5) * xp.log(base) - base + xp.log(_lanczos_sum(z))
     sine = xp.where(mirrored, _sin_pi(xp, x), 1)  # it is 0 at integers
     reflected = math.log(math.pi) - xp.log(xp.abs(sine)) - value
-    return xp.where(mirrored, reflected, value)
+    result = xp.where(mirrored, reflected, value) + 0.0  # no -0.0
+    return xp.where(xp.isinf(x), math.inf, result)
 
 
 def digamma(xp: types.ModuleType, x: Any) -> Any:

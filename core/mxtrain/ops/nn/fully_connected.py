@@ -1,5 +1,7 @@
 """`FullyConnected`: y = data @ weight.T + bias, and its gradients."""
 
+from math import prod
+
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels.products import product
 from mxtrain.ops.nn.checks import require_one_dtype, require_shape
@@ -9,7 +11,8 @@ from mxtrain.ops.operator import Case, operator
 
 def as_matrix(data, flatten):
     """The data as the matrix (samples, features) that meets the weight."""
-    return data.reshape(data.shape[0], -1) if flatten else data.reshape(-1, data.shape[-1])
+    shape = data.shape
+    return data.reshape(shape[0], prod(shape[1:])) if flatten else data.reshape(prod(shape[:-1]), shape[-1])
 
 
 def check_inputs(matrix, weight, bias, num_hidden):

@@ -265,3 +265,16 @@ def test_prelu_with_factors_per_sample(gamma, expected):
     np.testing.assert_array_equal(y.ravel()[:12], expected)
     with pytest.raises(mx.MXNetError, match="gamma of shape"):
         mx.nd.LeakyReLU(mx.nd.ones((3, 4, 2)), mx.nd.ones((4, 2)), act_type="prelu")
+
+
+@pytest.mark.parametrize(("shape", "flatten", "expected"), [((0, 3), True, (0, 2)), ((2, 0, 3), False, (2, 0, 2))])
+def test_dense_layer_over_no_samples(shape, flatten, expected):
+    y, grads = recorded(
+        lambda x, w, b: mx.nd.FullyConnected(x, w, b, num_hidden=2, flatten=flatten),
+        np.zeros(shape, np.float32),
+        np.ones((2, 3), np.float32),
+        np.ones(2, np.float32),
+    )
+    assert y.shape == expected
+    assert [g.shape for g in grads] == [shape, (2, 3), (2,)]
+    assert not grads[1].any()
