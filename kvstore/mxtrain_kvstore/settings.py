@@ -116,6 +116,7 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds that nodes go on without a scheduler; 0: the job stops at once",
     ),
     Setting("min_workers", ("MXTRAIN_MIN_WORKERS",), _count, 1, "the job stops where fewer workers are left"),
+    Setting("max_workers", ("MXTRAIN_MAX_WORKERS",), _count, 0, "workers that may be in the job when more join later"),
     Setting("transport", ("MXTRAIN_KVSTORE_TRANSPORT",), _one_of(TRANSPORTS), "auto", "auto, shm or tcp for payloads"),
     Setting(
         "bigarray_bound",
@@ -157,6 +158,7 @@ class ClusterSettings:
     replace_timeout: float = 0.0
     scheduler_timeout: float = 60.0
     min_workers: int = 1
+    max_workers: int = 0
     transport: str = "auto"
     bigarray_bound: int = 1_000_000
     verbose: int = 0

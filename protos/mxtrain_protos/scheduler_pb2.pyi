@@ -128,7 +128,7 @@ class Synced(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., node: _Optional[str] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("rank", "heartbeat_interval", "heartbeat_timeout", "replaces", "released", "host", "pid")
+    __slots__ = ("rank", "heartbeat_interval", "heartbeat_timeout", "replaces", "released", "host", "pid", "joins")
     RANK_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
@@ -136,6 +136,7 @@ class Welcome(_message.Message):
     RELEASED_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
+    JOINS_FIELD_NUMBER: _ClassVar[int]
     rank: int
     heartbeat_interval: float
     heartbeat_timeout: float
@@ -143,7 +144,8 @@ class Welcome(_message.Message):
     released: int
     host: str
     pid: int
-    def __init__(self, rank: _Optional[int] = ..., heartbeat_interval: _Optional[float] = ..., heartbeat_timeout: _Optional[float] = ..., replaces: bool = ..., released: _Optional[int] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ...) -> None: ...
+    joins: bool
+    def __init__(self, rank: _Optional[int] = ..., heartbeat_interval: _Optional[float] = ..., heartbeat_timeout: _Optional[float] = ..., replaces: bool = ..., released: _Optional[int] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., joins: bool = ...) -> None: ...
 
 class Refused(_message.Message):
     __slots__ = ("reason",)

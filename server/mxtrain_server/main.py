@@ -75,6 +75,7 @@ def run_scheduler(settings: ClusterSettings) -> int:
         replace_timeout=settings.replace_timeout,
         scheduler_timeout=settings.scheduler_timeout,
         min_workers=settings.min_workers,
+        max_workers=settings.max_workers,
         host=socket.gethostname(),
         pid=os.getpid(),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from mxtrain.base import MXNetError
 from mxtrain_worker.batch_end import BatchEndParam, as_list
-from mxtrain_worker.recovery import Place, Recovery
+from mxtrain_worker.recovery import Place, Recovery, join_job
 
 
 class FitLoop:
@@ -37,6 +37,7 @@ class FitLoop:
 
         A process that has taken the place of a dead worker goes on where that one was.
         """
+        join_job(self.module)
         self._recovery = Recovery.of(self.module, self.train_data)
         self._taken_up = self._recovery.take_up() if self._recovery is not None else None
         for epoch in range(self._taken_up.epoch if self._taken_up else begin_epoch, num_epoch):

@@ -106,7 +106,7 @@ class Recovery:
         self.kvstore.go_on_from(newest)
         self._restore_data(start["data"])
         self._restore(start)
-        self._pull_weights()
+        pull_weights(self.module)
         self.module.logger.info("Epoch[%d] goes on at batch %d in place of a worker that died", *place)
         return place
 
@@ -125,10 +125,20 @@ class Recovery:
         for array, values in zip(self._aux(), content["aux"], strict=True):
             array[:] = np.frombuffer(values, array.dtype).reshape(array.shape)
 
-    def _pull_weights(self) -> None:
-        group = self.module._exec_group
-        self.kvstore.pull(list(group.param_names), out=[list(copies) for copies in group.param_arrays])
-        self.module._params_dirty = True
+
+def join_job(module: Any) -> None:
+    """Begin with the weights that a job has come to, where it ran before this worker came."""
+    kvstore: Any = getattr(module, "_kvstore", None)
+    if getattr(kvstore, "joins", False) and hasattr(module, "_exec_group"):
+        kvstore.join()
+        pull_weights(module)
+
+
+def pull_weights(module: Any) -> None:
+    """Take the weights of the store, of the rounds in which this worker is."""
+    group = module._exec_group
+    module._kvstore.pull(list(group.param_names), out=[list(copies) for copies in group.param_arrays])
+    module._params_dirty = True
 
 
 def _bytes(array: NDArray) -> bytes:

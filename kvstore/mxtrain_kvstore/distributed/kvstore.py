@@ -41,6 +41,7 @@ class DistKVStore(KVStore):
         self._directory = Directory(node.client, self._number, settings.bigarray_bound, node.shared, must_share)
         self._parameters: dict[Key, Parameter] = self._directory.parameters  # type: ignore[assignment]
         self._optimizer: Optimizer | None = None
+        self.joins = node.scheduler.joins
         self._leave = weakref.finalize(self, node.abandon, self._number)
         self._leave.atexit = False  # at its end the process leaves all stores together
 
@@ -60,6 +61,8 @@ class DistKVStore(KVStore):
 
     def push(self, key: Any, value: Any, priority: int = 0) -> None:
         """Send values to the servers; see KVStore.push."""
+        if self.joins:
+            self.join()
         if type(value) is NDArray:
             try:
                 parameter = self._parameters[key]
@@ -123,6 +126,8 @@ class DistKVStore(KVStore):
             raise ArgumentTypeError(f"Expected: an mx.optimizer.Optimizer. Received: {type(optimizer).__name__}.")
         description = optimizer.to_config()
         self._optimizer = optimizer
+        if self.joins:
+            return  # it has been set before this worker came
         if self.rank == 0 and not self._node.scheduler.replays:
             self._client.ask_all(m.SetOptimizer, self._number, description)
         self.barrier()
@@ -150,6 +155,14 @@ class DistKVStore(KVStore):
         if self._optimizer is None:
             raise MXNetError("This KVStore has no optimizer, so it has no optimizer states. Call set_optimizer first.")
         return self._optimizer
+
+    def join(self) -> None:
+        """Take part in the rounds of a job that ran before this worker came; the first push does it, too.
+
+        All keys must have been initialized, and pulls after this bring the weights that the first gradient belongs to.
+        """
+        self.joins = False
+        positions.join(self._client, self._number)
 
     # ---------------------------------------------------------------- a process in place of another
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from typing import NamedTuple
 
 import numpy as np
 
+from mxtrain.base import MXNetError
 from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.wire import messages as m
 
+_log = logging.getLogger(__name__)
+
 _BARRIERS = struct.Struct(">Q")
+#: How often a worker tries to join; the round is further ahead each time.
+_JOIN_ATTEMPTS = 12
 
 
 class SavedPosition(NamedTuple):
@@ -41,6 +47,29 @@ def read(client: ParameterClient, store: int, slot: int) -> SavedPosition | None
             data = reply.payload.tobytes() if reply.payload is not None else b""
             newest = SavedPosition(slot, found.step, data[_BARRIERS.size :], _BARRIERS.unpack_from(data)[0])
     return newest
+
+
+def join(client: ParameterClient, store: int) -> None:
+    """Take part in the rounds of a store that others have been in before, from one round of all keys on.
+
+    Raises MXNetError where the others are always faster.
+    """
+    ahead = 1
+    for _ in range(_JOIN_ATTEMPTS):
+        number = ahead + max(reply.message.round for reply in client.ask_all(m.ReadReached, store))
+        try:
+            client.ask_all(m.JoinStore, store, number)
+        except MXNetError as error:
+            client.check()
+            _log.info("worker %d could not join at round %d: %s", client.rank, number, error)
+            ahead *= 2
+            continue
+        for lane in client.lanes:
+            for segment in lane.segments.values():
+                for block in segment.known() if segment.store == store else ():
+                    block.parameter.pushed = block.parameter.seen = number
+        return
+    raise MXNetError(f"Worker {client.rank} could not join: {_JOIN_ATTEMPTS} times the others had gone further.")
 
 
 def restore_rounds(client: ParameterClient, store: int, position: SavedPosition) -> None:

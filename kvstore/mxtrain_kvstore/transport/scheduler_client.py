@@ -35,8 +35,9 @@ class SchedulerClient:
     """One node of a job, as far as the scheduler knows it.
 
     node: this node's own name. endpoint: where workers reach a server; "" for a worker. After `register`: `rank`, and
-    whether it `replaces` a process that died; after `wait_for_view`: `view`, always the newest, and `routes` by it.
-    `failure` is why the job has stopped, or None. on_change: called, on another thread, when one of these changes.
+    whether it `replaces` a process that died or `joins` a job that runs; after `wait_for_view`: `view`, always the
+    newest, and `routes` by it. `failure` is why the job has stopped, or None. on_change: called, on another thread,
+    when one of these changes.
 
     When the stream breaks it is opened anew, for as long as the settings allow.
     """
@@ -46,7 +47,7 @@ class SchedulerClient:
         self.node = node
         self.endpoint = endpoint
         self.rank = -1
-        self.replaces = False
+        self.replaces = self.joins = False
         self.view: pb.View | None = None
         self.routes: Routes | None = None
         self.on_change: Callable[[], None] = lambda: None
@@ -291,7 +292,9 @@ class SchedulerClient:
         self._scheduler = f"host {welcome.host}, pid {welcome.pid}"
         self.rank, self._heartbeat_interval = welcome.rank, welcome.heartbeat_interval
         if not again:
-            self.replaces, self._passed = welcome.replaces, welcome.released
+            self.replaces, self.joins, self._passed = welcome.replaces, welcome.joins, welcome.released
+            if self.joins:
+                self.skip_barriers(welcome.released)
         elif self._finishing:
             self._outgoing.put(pb.NodeMessage(finish=pb.Finish()))
 

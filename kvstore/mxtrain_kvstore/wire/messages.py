@@ -277,6 +277,23 @@ class ReadRounds(NamedTuple):
     step: int
 
 
+@message(24, request=REQUEST, store=STORE)
+class ReadReached(NamedTuple):
+    """Asks for the highest round that any worker has pushed. Answer: Reached."""
+
+    request: int
+    store: int
+
+
+@message(25, request=REQUEST, store=STORE, round=Integer())
+class JoinStore(NamedTuple):
+    """A worker that came later takes part in the rounds after `round` of all keys. Answer: Done, or Refused."""
+
+    request: int
+    store: int
+    round: int
+
+
 # ---------------------------------------------------------------- from a server
 
 
@@ -389,6 +406,14 @@ class Rounds(NamedTuple):
     rounds: list[int]
 
 
+@message(77, request=REQUEST, round=Integer())
+class Reached(NamedTuple):
+    """The highest round that any worker has pushed."""
+
+    request: int
+    round: int
+
+
 # ---------------------------------------------------------------- between servers
 
 
@@ -469,5 +494,5 @@ class Membership(NamedTuple):
 #: What changes a shard. Everything else may be asked again at any time.
 COMMANDS = frozenset(
     {OpenStore, Create, Write, Publish, Push, SetOptimizer, Command, LeaveStore, Farewell, Mirror}
-    | {WriteState, SetProgress, SavePosition}
+    | {WriteState, SetProgress, SavePosition, JoinStore}
 )

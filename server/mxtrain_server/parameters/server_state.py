@@ -186,7 +186,8 @@ class ServerState:
                 self._send_values(run.segment, wanted)
 
     def _send_values(self, segment: Segment, wanted: Wanted) -> None:
-        lasting = self._store(segment.store).mode == "sync"
+        store = self._store(segment.store)
+        lasting = store.mode == "sync" and wanted.rank in store.members  # rounds do not wait for who is no member
         if segment.previous is not None and bool((segment.completed[wanted.first : wanted.stop] > wanted.number).any()):
             self._send_old_values(segment, wanted)
         elif wanted.mapped and lasting:
@@ -312,6 +313,15 @@ class ServerState:
         self.answers.append(Answer(rank, m.Rounds(message.request, rounds.tolist())))
 
     # ---------------------------------------------------------------- members
+
+    def read_reached(self, rank: int, message: m.ReadReached) -> None:
+        """How far the store is, for a worker that wants to join."""
+        self.answers.append(Answer(rank, m.Reached(message.request, self._store(message.store).reached())))
+
+    def join_store(self, rank: int, message: m.JoinStore) -> None:
+        """Take a worker that came later into the rounds that follow."""
+        self._wake(self._store(message.store).join(rank, message.round))
+        self._done(rank, message)
 
     def leave_store(self, rank: int, message: m.LeaveStore) -> None:
         """Go on without a worker in one store."""
@@ -479,4 +489,6 @@ def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
         m.SavePosition: state.save_position,
         m.ReadPosition: state.read_position,
         m.ReadRounds: state.read_rounds,
+        m.ReadReached: state.read_reached,
+        m.JoinStore: state.join_store,
     }

@@ -176,6 +176,23 @@ class Store:
 
     # ---------------------------------------------------------------- members
 
+    def reached(self) -> int:
+        """The highest round that any worker has pushed."""
+        tables = [rounds for segment in self.segments for rounds in (segment.taken, *segment.pushed.values())]
+        return max((int(rounds.max()) for rounds in tables if rounds.size), default=0)
+
+    def join(self, rank: int, number: int) -> list[CompletedRun]:
+        """Let a worker take part in the rounds after `number`. Raises RequestError where one of them is done."""
+        done = max((int(segment.taken.max()) for segment in self.segments if segment.num_blocks), default=0)
+        if self.mode == "sync" and done > number:
+            raise RequestError(f"Expected: to join after round {done}, which is done. Received: round {number}.")
+        self.members.add(rank)
+        for segment in self.segments:
+            segment.pushed_by(rank)[:] = number
+        if self.mode == "async":
+            return []
+        return [run for segment in self.segments for run in self.advance(segment, 0, segment.num_blocks)]
+
     def leave(self, rank: int) -> list[CompletedRun]:
         """Go on without a worker; returns what had been waiting for nobody else."""
         self.members.discard(rank)

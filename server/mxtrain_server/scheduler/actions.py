@@ -56,5 +56,6 @@ class SchedulerRules:
     replace_timeout: float = 0.0
     scheduler_timeout: float = 60.0
     min_workers: int = 1
+    max_workers: int = 0
     host: str = ""
     pid: int = 0

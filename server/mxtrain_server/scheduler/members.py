@@ -94,6 +94,12 @@ class Members:
             return preferred
         return free[0] if free else None
 
+    def next_rank(self, role: int, most: int) -> int | None:
+        """The rank after all that were ever given; None where that makes more than `most` nodes that take part."""
+        if len(self.taking_part(role)) >= most:
+            return None
+        return max((member.rank for member in self.of(role)), default=-1) + 1
+
     def take_place(self, member: Member) -> Member | None:
         """Enter a node; returns the dead one whose rank it takes."""
         before = next((m for m in self.of(member.role) if m.rank == member.rank), None)

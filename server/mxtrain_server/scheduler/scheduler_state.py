@@ -44,9 +44,12 @@ class SchedulerState:
             return self._refuse(request, refusal or self._full(request))
         member = Member(request.role, rank, request.node, request.host, request.pid, request.endpoint, seen=now)
         before = self.members.take_place(member)
+        joins = self.phase == "running" and before is None
+        if joins:
+            member.barriers = member.released = self._barriers_left()
         self._streams.add(request.node)
         self._log(f"{member.name} has joined" + (f" in place of {before.name}" if before else ""))
-        self._welcome(member, replaces=before is not None)
+        self._welcome(member, replaces=before is not None, joins=joins)
         if self.phase == "running":
             self._settle(now)
             self._announce_view()
@@ -60,7 +63,11 @@ class SchedulerState:
         actions = self._take()
         return [Send(request.node, refused), Close(request.node), *actions]
 
-    def _welcome(self, member: Member, replaces: bool = False) -> None:
+    def _barriers_left(self) -> int:
+        """How many barriers the workers have left together."""
+        return max((other.released for other in self.members.active(pb.ROLE_WORKER)), default=0)
+
+    def _welcome(self, member: Member, replaces: bool = False, joins: bool = False) -> None:
         welcome = pb.Welcome(
             rank=member.rank,
             heartbeat_interval=self.rules.heartbeat_interval,
@@ -69,6 +76,7 @@ class SchedulerState:
             released=member.released,
             host=self.rules.host,
             pid=self.rules.pid,
+            joins=joins,
         )
         self._send(member, pb.SchedulerMessage(welcome=welcome))
 
@@ -82,7 +90,15 @@ class SchedulerState:
     def _rank_for(self, request: pb.Register) -> int | None:
         if self.phase == "gathering":
             return None
-        return self.members.free_rank(request.role, request.preferred_rank)
+        rank = self.members.free_rank(request.role, request.preferred_rank)
+        if rank is None and request.role == pb.ROLE_WORKER and self.phase == "running" and self._may_join(request):
+            rank = self.members.next_rank(request.role, self.rules.max_workers)
+        return rank
+
+    def _may_join(self, request: pb.Register) -> bool:
+        """Whether this is one more worker, and not one that shall take the place of another."""
+        taken = {member.rank for member in self.members.taking_part(request.role)}
+        return not (self.rules.replace_timeout and request.preferred_rank in taken)
 
     def _may_wait(self, request: pb.Register, now: float) -> bool:
         """A process that shall replace another may come before the other's death is known."""
