@@ -5,8 +5,10 @@ import numpy as np
 from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes, types
 from mxtrain.ops.kernels.selection import select
+from mxtrain.ops.kernels.sparse.places import places_of
 from mxtrain.ops.operator import ZERO_GRADIENT, Case, operator
 from mxtrain.ops.parameters import DType
+from mxtrain.ops.storage import form
 
 
 @operator(
@@ -55,6 +57,18 @@ def _require_matching(condition: tuple[int, ...], x: tuple[int, ...]) -> None:
         raise ArgumentError(f"Expected: a condition of shape {x} or {x[:1]}. Received: {condition}.")
 
 
+def _where_stored(xp, condition, x, y):
+    """y, with x where the condition stores something other than 0."""
+    shapes.unify(x.shape, y.shape)
+    types.unify(x.dtype, y.dtype)
+    if condition.shape != tuple(x.shape):
+        raise ArgumentError(f"Expected: a condition of shape {tuple(x.shape)}. Received: {condition.shape}.")
+    places = places_of(xp, condition)[condition.values != 0]
+    result = y.copy()
+    result.reshape(-1)[places] = x.reshape(-1)[places]
+    return result
+
+
 @operator(
     "where",
     cases=[
@@ -70,6 +84,7 @@ class Where:
     """
 
     elementwise = True
+    storage = [form("csr, default, default -> default", _where_stored)]
 
     def infer_shape(ins, outs, p):
         if not shapes.is_known(ins[0]):  # as in MXNet, which then does not know whether rows or elements are chosen
