@@ -44,6 +44,11 @@ STORAGE = {
     "scalar": (W * 2, {"w": (4, 3)}, {"w": "row_sparse"}, ["row_sparse"]),
     "csr and scalars": (X * 2 + 1, {"x": (4, 3)}, {}, []),
     "exp": (S.exp(W), {"w": (4, 3)}, {}, []),
+    **{
+        name: (getattr(S, name)(W), {"w": (4, 3)}, {"w": "row_sparse"}, ["row_sparse"])
+        for name in ("square", "abs", "relu")
+    },
+    "tanh": (S.tanh(W), {"w": (4, 3)}, {}, ["row_sparse"]),
     "product with dense": (S.elemwise_mul(W, D), {"w": (4, 3)}, {}, ["row_sparse"]),
     "sum with dense": (S.elemwise_add(W, D), {"w": (4, 3)}, {}, []),
     "identity": (S.identity(W), {"w": (4, 3)}, {"w": "row_sparse"}, ["row_sparse"]),

@@ -22,7 +22,7 @@ KEEP_SPARSE = frozenset(
     (
         *("abs", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil", "degrees", "expm1", "fix", "floor", "log1p"),
         *("negative", "radians", "relu", "rint", "round", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh"),
-        "trunc",
+        *("trunc", "_relu_slope"),
     )
 )
 
@@ -181,10 +181,10 @@ for _name, _meaning, _factor in (
 # those that leave integers what they are: name, meaning, computation, gradient
 for _name, _meaning, _compute, _gradient in (
     ("negative", "-data", _ufunc("negative"), lambda F, gy, y, data: -gy),
-    ("abs", "the absolute value", _ufunc("abs"), lambda F, gy, y, data: gy * F.sign(data)),
+    ("abs", "the absolute value", _ufunc("abs"), lambda F, gy, y, data: F.elemwise_mul(gy, F.sign(data))),
     ("sign", "-1, 0 or 1, the sign; 0 for NaN", _sign, ZERO_GRADIENT),
-    ("square", "data * data", _ufunc("square"), lambda F, gy, y, data: gy * data * 2),
-    ("relu", "the larger of data and 0", activations.relu, lambda F, gy, y, data: gy * F._relu_slope(y)),
+    ("square", "data * data", _ufunc("square"), lambda F, gy, y, data: F.elemwise_mul(gy, data) * 2),
+    ("relu", "the larger of data and 0", activations.relu, lambda F, gy, y, data: F.elemwise_mul(gy, F._relu_slope(y))),
     ("_relu_slope", "the derivative of relu from its result; NaN for NaN", _ufunc("sign"), ZERO_GRADIENT),
     ("logical_not", "1 where data is 0, else 0", _logical_not, ZERO_GRADIENT),
     (
