@@ -122,7 +122,7 @@ NETWORKS = {
     "transposed": S.dot(X, S.var("u", shape=(6, 2)), transpose_a=True),
     "fallback through a view": S.sum(S.reshape(W, shape=(-1, 10)) * 2, axis=0),
     "view of a result": S.reshape(S.square(W), shape=(-1,)),
-    "chain": S.relu(S.sqrt(S.square(W)) * 3) - S.abs(W),
+    "chain": S.relu(S.sinh(S.square(W)) * 3) - S.abs(W),
     "sum of several": S.add_n(W, W * 2, S.sin(W)),
     "factorization": S.sum(S.square(S.dot(X, W)) - S.dot(S.square(X), S.square(W)), axis=1),
     "softmax": S.broadcast_add(S.softmax(S.dot(X, W)), S.sum(W)),
