@@ -217,6 +217,22 @@ class TestGraph:
             with pytest.raises(mx.MXNetError):
                 net(nd.ones((2, 5)))
 
+    def test_a_shape_that_nothing_tells(self):
+        class Plus(gluon.HybridBlock):
+            def __init__(self):
+                super().__init__()
+                self.shift = self.params.get("shift", allow_deferred_init=True)
+
+            def hybrid_forward(self, F, x, shift):
+                return F.broadcast_add(x, shift)
+
+        for hybridize in (False, True):
+            block = Plus()
+            block.initialize()
+            block.hybridize(hybridize)
+            with pytest.raises(AssertionError, match="shift' because it has invalid shape: None"):
+                block(nd.ones((1, 2)))
+
     def test_not_initialized(self):
         for hybridize in (False, True):
             net = nn.Dense(2)

@@ -17,6 +17,7 @@ from mxtrain.gluon.errors import DeferredInitializationError
 from mxtrain.gluon.parameter import ParameterDict
 from mxtrain.ndarray import NDArray
 from mxtrain.symbol import Symbol
+from mxtrain.util import is_np_shape
 
 
 class HybridBlock(Block):
@@ -296,8 +297,10 @@ class HybridBlock(Block):
         found = dict(zip(out.list_arguments(), arguments, strict=True))
         found.update(zip(out.list_auxiliary_states(), states, strict=True))
         for parameter in self.collect_params().values():
-            if found.get(parameter.name) is not None:
-                setattr(parameter, attribute, found[parameter.name])
+            fact = found.get(parameter.name)
+            unknown = fact is None or (fact == () and not is_np_shape())
+            if not unknown:
+                setattr(parameter, attribute, fact)
 
     def _deferred_infer_shape(self, *args: Any) -> None:
         try:

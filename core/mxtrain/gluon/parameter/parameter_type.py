@@ -197,12 +197,12 @@ class Parameter(RowSparseAccess):
         """Carry out an initialization that waited for the shape."""
         if self._deferred_init is None:
             return
-        deferred, self._deferred_init = self._deferred_init, None
         if not is_known(self.shape):
             raise CheckError(
                 f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self.shape}. Please specify "
                 "in_units, in_channels, etc for `Block`s."
             )
+        deferred, self._deferred_init = self._deferred_init, None
         with autograd.pause():
             data = deferred.data
             if data is None:
