@@ -46,9 +46,14 @@ class Form:
 
     def fits(self, stypes: Sequence[str], params: Mapping[str, Any]) -> bool:
         """Whether inputs of these types, with these parameters, are computed by this form."""
-        if tuple(stypes) != self.inputs and tuple(stypes) != _repeated(self.inputs, self._times(len(stypes))):
+        given = tuple(stypes)
+        if given != self.inputs and not (self._num_repeatable and given == self._inputs_of(len(given))):
             return False
         return self.when is None or self.when(Params(**params))
+
+    def _inputs_of(self, count: int) -> tuple[str, ...]:
+        """The storage types of so many inputs."""
+        return _repeated(self.inputs, self._times(count))
 
     def _times(self, num_inputs: int) -> int:
         """How often what may be repeated comes among this many inputs."""

@@ -17,6 +17,8 @@ from mxtrain.ops.sparse.containers import Csr, RowSparse
 
 # elements of one batch of scaled rows: small enough to stay in the cache
 _BATCH = 1 << 18
+# below this many multiplications NumPy is done before SciPy has made its matrix
+_FEWEST = 20_000
 # up to so many columns per stored value, a table of all columns is faster than sorting those in use
 _TABLE_PER_VALUE = 16
 
@@ -25,7 +27,7 @@ def multiply(xp: Any, matrix: Csr, dense: Any) -> Any:
     """matrix @ dense. dense: (columns, N), dtype of matrix. Returns (rows, N)."""
     wide = matrix.with_values(widen(xp, matrix.values))
     right = widen(xp, dense)
-    if xp is np and compiled.is_available():
+    if xp is np and len(wide.indices) * right.shape[1] >= _FEWEST and compiled.is_available():
         product = compiled.assemble(wide.values, wide.indices, wide.indptr, wide.shape) @ np.ascontiguousarray(right)
         return product.astype(dense.dtype, copy=False)
     require_inside(wide.indices, wide.indptr, wide.shape[1])
@@ -82,7 +84,7 @@ def multiply_transposed(xp: Any, matrix: Csr, dense: Any) -> RowSparse:
 
 
 def _product_of_transposed(xp: Any, matrix: Csr, dense: Any) -> Any:
-    if xp is not np or not compiled.is_available():
+    if xp is not np or len(matrix.indices) * dense.shape[1] < _FEWEST or not compiled.is_available():
         return multiply(xp, transposed(xp, matrix), dense)
     values = widen(xp, matrix.values)
     flipped = compiled.assemble(values, matrix.indices, matrix.indptr, matrix.shape[::-1], by_columns=True)
