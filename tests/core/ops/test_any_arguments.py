@@ -87,7 +87,8 @@ def check(op, inputs, parameters):
     for output, shape, dtype in zip(outputs, shapes, types, strict=False):
         assert shape_rules.unify(shape, output.shape) == output.shape
         assert output.dtype == dtype
-        assert output._data.flags.c_contiguous
+        memory = output._data if output.stype == "default" else output.storage.values
+        assert memory.flags.c_contiguous
 
 
 def attempt(call):
