@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mxtrain.ops.operator import ZERO_GRADIENT
-from mxtrain.symbol.graph import Entry, auxiliary, topological
+from mxtrain.symbol.graph import Entry, Node, topological
 from mxtrain.symbol.infer import Facts, infer_shapes_of, infer_types_of
 
 Known = list[Any]
@@ -13,7 +13,8 @@ Known = list[Any]
 class Subgraph:
     """A graph as a function of its variables, in the order in which a walk over it meets them.
 
-    heads: its outputs. variables: its inputs.
+    heads: its outputs. variables: its inputs. changed: per input, whether running the graph changes it (an auxiliary
+    state of some operator).
     """
 
     def __init__(self, heads: Sequence[Entry]) -> None:
@@ -22,6 +23,8 @@ class Subgraph:
         self.variables = [node for node in order if node.is_variable]
         self.num_inputs = len(self.variables)
         self.num_outputs = len(self.heads)
+        states = _changed_variables(order)
+        self.changed = [id(node) in states for node in self.variables]
         self._latest: dict[str, tuple[Known, tuple[Known, Known]]] = {}
 
     def infer_shape(self, ins: Known, outs: Known) -> tuple[Known, Known]:
@@ -55,8 +58,13 @@ class Subgraph:
                 reached.add(id(node))
         return [id(head.node) in reached for head in self.heads]
 
-    @property
-    def changed(self) -> list[bool]:
-        """Per input, whether it is an auxiliary state, which running the graph changes."""
-        states = auxiliary(topological(self.heads))
-        return [id(node) in states for node in self.variables]
+
+def _changed_variables(order: Sequence[Node]) -> set[int]:
+    """ids of the variables that some operator writes."""
+    found: set[int] = set()
+    for node in order:
+        names = node.op.changed(node.params) if node.op is not None else ()
+        found.update(
+            id(entry.node) for name, entry in zip(node.input_names, node.inputs, strict=False) if name in names
+        )
+    return found

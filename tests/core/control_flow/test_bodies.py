@@ -48,6 +48,22 @@ def test_batch_norm_moves_its_statistics_each_step():
     compare(body, arguments, aux.items())
 
 
+def test_a_cached_op_moves_the_statistics_of_a_body():
+    def body(d, s):
+        return mx.sym.BatchNorm(d, name="bn", momentum=0.5), s
+
+    out, _ = mx.sym.contrib.foreach(body, mx.sym.var("x"), [mx.sym.var("s")])
+    call = nd.CachedOp(out)
+    arrays = {"x": nd.array([[[1], [3]], [[5], [7]]]), "s": nd.zeros((1,)), "bn_moving_mean": nd.zeros((1,))}
+    with mx.autograd.train_mode():
+        for _ in range(2):
+            call(*(arrays.get(key, nd.ones((1,))) for key in out.list_inputs()))
+    mean = 0
+    for of_step in (2, 6, 2, 6):
+        mean = mean * 0.5 + of_step * 0.5
+    assert arrays["bn_moving_mean"].asscalar() == mean
+
+
 @pytest.mark.parametrize(
     "body",
     [

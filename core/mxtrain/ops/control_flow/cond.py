@@ -10,7 +10,7 @@ from mxtrain.ops.control_flow.inference import SHAPES, TYPES, infer_graph
 from mxtrain.ops.control_flow.outputs import loop_outputs
 from mxtrain.ops.control_flow.subgraph import Body, compile_body
 from mxtrain.ops.control_flow.while_loop import is_true
-from mxtrain.ops.control_flow.wiring import Wire, require_graphs
+from mxtrain.ops.control_flow.wiring import Wire, changed_inputs, require_graphs
 from mxtrain.ops.operator import operator
 from mxtrain.ops.parameters import Shape, Subgraphs
 
@@ -29,6 +29,10 @@ class Cond:
 
     def inputs(p):
         return [f"data{i}" for i in range(p.num_args - 3)]
+
+    def mutates(p):
+        places = (p.cond_input_locs, p.then_input_locs, p.else_input_locs)
+        return changed_inputs(p.subgraphs, [dict(enumerate(sources)) for sources in places])
 
     def outputs(p):
         return loop_outputs(p.num_outputs)

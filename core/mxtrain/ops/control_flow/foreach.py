@@ -5,7 +5,7 @@ from mxtrain.ops.control_flow.backward import backward
 from mxtrain.ops.control_flow.inference import SHAPES, TYPES, infer_loop
 from mxtrain.ops.control_flow.loop import Loop
 from mxtrain.ops.control_flow.outputs import allocate, loop_outputs
-from mxtrain.ops.control_flow.wiring import wire_foreach
+from mxtrain.ops.control_flow.wiring import changed_inputs, wire_foreach
 from mxtrain.ops.operator import operator
 from mxtrain.ops.parameters import Shape, Subgraphs
 
@@ -24,6 +24,10 @@ class Foreach:
 
     def inputs(p):
         return [f"data{i}" for i in range(p.num_args - 1)]
+
+    def mutates(p):
+        targets = (*p.in_data_locs, *p.in_state_locs, *p.remain_locs)
+        return changed_inputs(p.subgraphs, [{target: source for source, target in enumerate(targets)}])
 
     def outputs(p):
         return loop_outputs(p.num_outputs)

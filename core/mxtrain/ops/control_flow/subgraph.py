@@ -14,6 +14,7 @@ class Subgraph(Protocol):
 
     num_inputs: int
     num_outputs: int
+    changed: list[bool]  # per input, whether it is an auxiliary state, which running the graph changes
 
     def infer_shape(self, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
         """All that can be concluded about the shapes of inputs and outputs."""

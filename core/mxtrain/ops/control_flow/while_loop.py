@@ -6,7 +6,7 @@ from mxtrain.ops.control_flow.inference import SHAPES, TYPES, infer_graph, infer
 from mxtrain.ops.control_flow.loop import Loop
 from mxtrain.ops.control_flow.outputs import allocate, loop_outputs
 from mxtrain.ops.control_flow.subgraph import compile_body
-from mxtrain.ops.control_flow.wiring import Wire, wire_while
+from mxtrain.ops.control_flow.wiring import Wire, changed_inputs, wire_while
 from mxtrain.ops.operator import operator
 from mxtrain.ops.parameters import Shape, Subgraphs
 
@@ -26,6 +26,9 @@ class WhileLoop:
 
     def inputs(p):
         return [f"data{i}" for i in range(p.num_args - 2)]
+
+    def mutates(p):
+        return changed_inputs(p.subgraphs, [dict(enumerate(p.cond_input_locs)), dict(enumerate(p.func_input_locs))])
 
     def outputs(p):
         return loop_outputs(p.num_outputs)

@@ -1,6 +1,6 @@
 """Which input of a control flow operator goes to which input of the graph inside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -64,6 +64,20 @@ def _require_all(name: str, targets: Sequence[int], num_inputs: int) -> None:
             f"Operator {name!r}: expected each of the {num_inputs} inputs of its graph in one place. "
             f"Received: places {list(targets)}."
         )
+
+
+def changed_inputs(graphs: Sequence[Subgraph], sources: Sequence[Mapping[int, int]]) -> list[str]:
+    """Names of the operator's inputs that graphs inside it change, as their auxiliary states.
+
+    sources: per graph, which of the operator's inputs each of its own is.
+    """
+    changed = {
+        places[target]
+        for graph, places in zip(graphs, sources, strict=False)
+        for target, is_changed in enumerate(graph.changed)
+        if is_changed and target in places
+    }
+    return [f"data{source}" for source in sorted(changed)]
 
 
 def require_graphs(name: str, p: Any, count: int) -> tuple[Subgraph, ...]:
