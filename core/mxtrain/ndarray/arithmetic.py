@@ -111,14 +111,16 @@ def _comparison_method(
 
 
 def _install() -> None:
-    for name, (array_op, same_shape_op, scalar_op, reflected_op) in BINARY.items():
-        setattr(NDArray, f"__{name}__", _binary_method(find(array_op), find(same_shape_op), find(scalar_op)))
-        setattr(NDArray, f"__r{name}__", _reflected_method(find(array_op), find(reflected_op)))
+    for name, operators in BINARY.items():
+        array_op, same_shape_op, scalar_op, reflected_op = (find(operator) for operator in operators)
+        setattr(NDArray, f"__{name}__", _binary_method(array_op, same_shape_op, scalar_op))
+        setattr(NDArray, f"__r{name}__", _reflected_method(array_op, reflected_op))
     for name in IN_PLACE:
-        operators = (find(operator) for operator in BINARY[name][:3])
-        setattr(NDArray, f"__i{name}__", _in_place_method(*operators, IN_PLACE[name]))
-    for name, operators in COMPARISONS.items():
-        setattr(NDArray, f"__{name}__", _comparison_method(name, *(find(operator) for operator in operators)))
+        array_op, same_shape_op, scalar_op = (find(operator) for operator in BINARY[name][:3])
+        method = _in_place_method(array_op, same_shape_op, scalar_op, IN_PLACE[name])
+        setattr(NDArray, f"__i{name}__", method)
+    for name, compared in COMPARISONS.items():
+        setattr(NDArray, f"__{name}__", _comparison_method(name, *(find(operator) for operator in compared)))
     negative, absolute = find("negative"), find("abs")
     NDArray.__neg__ = lambda self: invoke(negative, (self,), _NO_PARAMS)  # type: ignore[method-assign]
     NDArray.__abs__ = lambda self: invoke(absolute, (self,), _NO_PARAMS)  # type: ignore[attr-defined]

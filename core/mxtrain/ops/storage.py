@@ -41,7 +41,7 @@ class Form:
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    compute: Callable[..., Any] | None  # None: the operator's forward, on the stored values
+    compute: Any  # the kernel; None until `complete`: the operator's forward, on the stored values
     when: Callable[[Params], bool] | None = None
 
     def fits(self, stypes: Sequence[str], params: Mapping[str, Any]) -> bool:

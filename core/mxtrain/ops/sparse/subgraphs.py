@@ -83,7 +83,7 @@ class DglSubgraph:
 
 def _compacted(xp, *graph_data, return_mapping, graph_sizes):
     count = len(graph_data) // 2
-    if len(graph_data) != 2 * len(graph_sizes):
+    if not graph_data or len(graph_data) != 2 * len(graph_sizes):
         raise ArgumentError(
             f"Expected: as many graphs, arrays of vertices and graph_sizes. Received: {len(graph_data)} inputs, "
             f"graph_sizes={tuple(graph_sizes)}."
@@ -128,7 +128,7 @@ class DglGraphCompact:
         return ins, [ins[0]] * len(outs)
 
     def forward(xp, *graph_data, return_mapping: bool, graph_sizes: Shape):
-        count = len(graph_data) // 2
+        count = max(1, len(graph_data) // 2)
         graphs = [to_csr(xp, graph) for graph in graph_data[:count]]
         results = _compacted(xp, *graphs, *graph_data[count:], return_mapping=return_mapping, graph_sizes=graph_sizes)
         return tuple(to_dense(xp, result) for result in results)
