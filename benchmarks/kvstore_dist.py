@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--kind", default="dist_sync", help="dist_sync or dist_async")
     parser.add_argument("--optimizer", help="let the servers update by this optimizer, with momentum")
     parser.add_argument("--transport", default="auto", help="auto, shm or tcp; MXNet has tcp only")
+    parser.add_argument("--replicas", type=int, default=0, help="copies on other servers; MXNet has none")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to measure each payload (default: 3)")
     options = parser.parse_args()
     role = os.environ.get("DMLC_ROLE")
@@ -53,6 +54,7 @@ def start_job(options: argparse.Namespace) -> int:
         "DMLC_NUM_SERVER": str(SERVERS),
         "DMLC_NUM_WORKER": str(WORKERS),
         "MXTRAIN_KVSTORE_TRANSPORT": options.transport,
+        "MXTRAIN_REPLICAS": str(options.replicas),
     }
     roles = ["scheduler", *["server"] * SERVERS, *["worker"] * WORKERS]
     processes = [subprocess.Popen([sys.executable, *sys.argv], env={**env, "DMLC_ROLE": role}) for role in roles]
@@ -84,6 +86,7 @@ def work(options: argparse.Namespace) -> None:
         per_second = rounds_per_second(mx, kv, keys, gradients, weights, options.seconds)
         if kv.rank == 0:
             how = f"{options.optimizer} on servers" if options.optimizer else "sums"
+            how += ", replicated" if options.replicas else ""
             where = "" if options.transport == "auto" else f" over {options.transport}"
             report(f"{options.kind}{where}, {how}: {name}", per_second, "rounds/s")
 

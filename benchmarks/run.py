@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, dict[str, list[str]]] = {
         for name, (script, *arguments) in {
             "kvstore": ["kvstore_dist.py"],
             "kvstore-sgd": ["kvstore_dist.py", "--optimizer", "sgd"],
+            "kvstore-replicas": ["kvstore_dist.py", "--optimizer", "sgd", "--replicas", "1"],
             "kvstore-local": ["kvstore_local.py"],
             "kvstore-local-sgd": ["kvstore_local.py", "--optimizer", "sgd"],
             **{

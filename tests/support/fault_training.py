@@ -31,6 +31,8 @@ for step in range(1, steps + 1):
         kv.pull(key, weights[key], priority=-key)
     nd.waitall()
     perhaps_die(step, "after pull")
+    while step == {hold_at} and not os.path.exists(__file__ + ".go"):
+        time.sleep(0.05)
     if step % 5 == 0:
         print("step", step, flush=True)
         kv.barrier()
@@ -45,9 +47,18 @@ _DIGESTS: dict[tuple, str] = {}
 
 
 def training(
-    kind: str = "dist_sync", steps: int = 20, pause: float = 0.0, die_at: int = -1, die_where: str = "", who: int = 0
+    kind: str = "dist_sync",
+    steps: int = 20,
+    pause: float = 0.0,
+    die_at: int = -1,
+    die_where: str = "",
+    who: int = 0,
+    hold_at: int = -1,
 ) -> str:
-    return TRAINING.format(kind=kind, steps=steps, pause=pause, die_at=die_at, die_where=die_where, who=who)
+    """The workers' script. hold_at: before the end of this step they wait until there is a file worker.py.go."""
+    return TRAINING.format(
+        kind=kind, steps=steps, pause=pause, die_at=die_at, die_where=die_where, who=who, hold_at=hold_at
+    )
 
 
 def digest_of(node: Node) -> str:
