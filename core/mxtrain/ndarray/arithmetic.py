@@ -44,7 +44,7 @@ def _scalar(value: Any) -> dict[str, Any] | None:
 def _as_operand(value: Any, like: NDArray) -> NDArray | None:
     """A NumPy array as an operand beside `like`; None for something that is no array."""
     if isinstance(value, np.ndarray):
-        return wrap(like._ctx.backend.upload(value.astype(like._data.dtype)), like._ctx)
+        return wrap(like._ctx.backend.upload(value.astype(like.dtype)), like._ctx)
     return None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain.base import ArgumentError, ArgumentTypeError, IndexRangeError, MXNetError
 from mxtrain.context import Context
 from mxtrain.device import to_numpy
 from mxtrain.dtypes import as_dtype
@@ -144,7 +144,13 @@ class BaseSparseNDArray(NDArray):
 
     def asnumpy(self) -> np.ndarray:
         """All values as a dense NumPy array."""
-        dense: np.ndarray = convert(np, self.storage.map(to_numpy), DENSE)
+        host = self.storage.map(to_numpy)
+        try:
+            dense: np.ndarray = convert(np, host, DENSE)
+        except IndexError as error:
+            raise IndexRangeError(
+                f"Expected: indices inside {self.shape}. Received: {error}; see check_format."
+            ) from None
         return dense
 
     def astype(self, dtype: Any, copy: bool = True) -> NDArray:
@@ -161,7 +167,16 @@ class BaseSparseNDArray(NDArray):
 
     def asscalar(self) -> Any:
         """The only element as a NumPy scalar. Raises ArgumentError where there is not exactly one."""
-        return wrap(self.asnumpy(), Context("cpu", 0)).asscalar()
+        return self._as_host_array().asscalar()
+
+    def _as_host_array(self) -> NDArray:
+        return wrap(self.asnumpy(), Context("cpu", 0))
+
+    def _as_number(self) -> Any:
+        return self._as_host_array()._as_number()
+
+    def __bool__(self) -> bool:
+        return bool(self._as_host_array())
 
     def copyto(self, other: NDArray | Context) -> NDArray:
         """Copy into another array of the same shape and of any storage, or to a context; returns the target."""

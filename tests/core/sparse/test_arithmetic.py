@@ -179,6 +179,14 @@ def test_shapes_and_types_must_agree():
             nd.elemwise_add(one, one.astype("float64"))
 
 
+def test_numpy_arrays_as_operands():
+    for letter in "cr":
+        array = as_stype(LEFT, letter)
+        np.testing.assert_array_equal((array + RIGHT).asnumpy(), LEFT + RIGHT)
+        np.testing.assert_array_equal((RIGHT - array).asnumpy(), RIGHT - LEFT)
+        np.testing.assert_array_equal((array * RIGHT.astype(np.float64)).asnumpy(), LEFT * RIGHT)
+
+
 def test_out_of_any_storage():
     for letter in "dcr":
         out = nd.zeros((3, 3), stype=STYPES[letter])

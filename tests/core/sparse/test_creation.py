@@ -180,3 +180,30 @@ def test_columns_are_rising_within_rows_only():
 def test_showing_one():
     assert repr(nd.array(DENSE).tostype("csr")) == "\n<CSRNDArray 3x3 @cpu(0)>"
     assert repr(nd.sparse.zeros("row_sparse", (3, 4, 5))) == "\n<RowSparseNDArray 3x4x5 @cpu(0)>"
+
+
+@pytest.mark.parametrize("stype", ["csr", "row_sparse"])
+def test_one_element_is_a_number(stype):
+    one = nd.array([[2.0]]).tostype(stype)
+    assert (float(one), int(one), bool(one), one.asscalar(), one.item()) == (2.0, 2, True, 2.0, 2.0)
+    assert not nd.sparse.zeros(stype, (1, 1))
+    with pytest.raises(ValueError, match="one element"):
+        bool(nd.ones((2, 2)).tostype(stype))
+
+
+def test_indices_out_of_range_are_named_when_they_are_followed():
+    matrix = nd.sparse.csr_matrix(([1.0, 2.0], [0, 9], [0, 1, 2]), shape=(2, 2))
+    rows = nd.sparse.row_sparse_array(([[1.0]], [7]), shape=(2, 1))
+    for use in (matrix.asnumpy, rows.asnumpy, matrix.sum, lambda: matrix + nd.ones((2, 2)).tostype("csr")):
+        with pytest.raises(mx.MXNetError, match="check_format"):
+            use()
+
+
+@pytest.mark.parametrize("stype", ["csr", "row_sparse"])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_arrays_without_elements(stype, shape):
+    empty = nd.sparse.zeros(stype, shape)
+    empty.check_format()
+    assert (empty + empty).shape == (empty * 2).shape == empty.tostype("default").shape == shape
+    assert nd.dot(empty, nd.array(np.ones((shape[1], 2)))).shape == (shape[0], 2)
+    assert empty.norm().asscalar() == 0

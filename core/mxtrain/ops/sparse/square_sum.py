@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mxtrain.base import ArgumentError
 from mxtrain.ops import shapes
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.kernels.sparse.conversion import to_dense
@@ -13,8 +14,14 @@ from mxtrain.ops.storage import form
 from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes, reduced_shape
 
 
+def _require_matrix(data):
+    if data.ndim != 2:
+        raise ArgumentError(f"Expected: a row_sparse matrix. Received: shape {data.shape}. Make it dense first.")
+
+
 def _sum_rows(xp, data, *, axis, keepdims, exclude):
     """Over axis 1: one sum per stored row."""
+    _require_matrix(data)
     wide = widen(xp, data.values)
     sums = xp.einsum("ij,ij->i", wide, wide).reshape(-1, 1).astype(data.dtype, copy=False)  # makes no table of squares
     rows = RowSparse(sums, data.indices, (data.shape[0], 1))
@@ -23,6 +30,7 @@ def _sum_rows(xp, data, *, axis, keepdims, exclude):
 
 def _sum_columns(xp, data, *, axis, keepdims, exclude):
     """Over axis 0, or over both."""
+    _require_matrix(data)
     axes = reduced_axes(axis, exclude, 2)
     return reduce_with(xp, "sum", data.values * data.values, axes, keepdims)
 

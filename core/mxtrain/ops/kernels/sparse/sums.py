@@ -8,6 +8,7 @@ import numpy as np
 from mxtrain.base import ArgumentError
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.kernels.scatter import add_at
+from mxtrain.ops.kernels.sparse.checks import require_inside
 from mxtrain.ops.kernels.sparse.conversion import row_of_each
 from mxtrain.ops.sparse.containers import Csr, RowSparse
 
@@ -30,6 +31,7 @@ def sum_of_row_sparse(xp: Any, *arrays: RowSparse) -> RowSparse:
 
 def sum_of_csr(xp: Any, matrix: Csr, axes: Sequence[int]) -> Any:
     """Sums over the given axes, (0,), (1,) or (0, 1), of a matrix; dense, without these axes, in its dtype."""
+    require_inside(matrix.indices, matrix.indptr, matrix.shape[1])
     values = widen(xp, matrix.values)
     if tuple(axes) == (0, 1):
         return values.sum(keepdims=True).astype(matrix.dtype)
