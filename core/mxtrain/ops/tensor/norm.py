@@ -53,7 +53,7 @@ class Norm:
             flat = wide.reshape(-1)
             total = _sum_of_squares(flat) if xp is np else xp.dot(flat, flat)
             result = xp.sqrt(total).reshape(reduced_shape(data.shape, axes, keepdims))
-        elif axes == (data.ndim - 1,) and xp is np:
+        elif axes == (data.ndim - 1,) and xp is np and data.size:
             sums = _squares_of_rows(wide.reshape(-1, data.shape[-1]))
             result = np.sqrt(sums, out=sums).reshape(reduced_shape(data.shape, axes, keepdims))
         else:

@@ -145,3 +145,9 @@ def test_every_permutation_keeps_every_bit(shape):
     for axes in itertools.permutations(range(len(shape))):
         found = mx.nd.transpose(data, axes=axes).asnumpy()
         np.testing.assert_array_equal(found.view(np.uint32), bits.transpose(axes))
+
+
+def test_norms_of_nothing():
+    empty = mx.nd.array(np.zeros((3, 0), np.float32))
+    assert mx.nd.norm(empty, axis=1).asnumpy().tolist() == [0, 0, 0]
+    assert mx.nd.norm(empty).asnumpy().tolist() == [0]
