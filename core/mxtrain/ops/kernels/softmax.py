@@ -34,6 +34,8 @@ def log_softmax_backward(xp: types.ModuleType, gy: Any, y: Any, axis: int, out: 
 def _along(xp: types.ModuleType, compute: Callable[..., Any], arrays: tuple[Any, ...], axis: int, out: Any) -> Any:
     """compute(xp, *arrays, axis, out), in blocks where the arrays are large."""
     first = arrays[0]
+    if first.size == 0:
+        return xp.empty_like(first) if out is None else out
     if first.size < blocks.MIN_ELEMENTS or xp is not np:
         return compute(xp, *arrays, axis, out)
     result = np.empty(first.shape, first.dtype) if out is None else out

@@ -151,3 +151,9 @@ def test_norms_of_nothing():
     empty = mx.nd.array(np.zeros((3, 0), np.float32))
     assert mx.nd.norm(empty, axis=1).asnumpy().tolist() == [0, 0, 0]
     assert mx.nd.norm(empty).asnumpy().tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_nothing(name):
+    assert getattr(mx.nd, name)(mx.nd.array(np.zeros((3, 0), np.float32))).shape == (3, 0)
+    assert getattr(mx.nd, name)(mx.nd.array(np.zeros((0, 3), np.float32))).shape == (0, 3)
