@@ -353,3 +353,34 @@ def test_square_sums_have_gradients_in_the_rows_that_a_gradient_reaches(stored):
     gradient = executor.grad_dict["w"]
     assert gradient.indices.asnumpy().tolist() == sorted({1, 3} & set(stored))
     np.testing.assert_array_equal(gradient.asnumpy(), 2 * np.array([0, 1, 0, 4, 0, 0])[:, None] * values)
+
+
+def test_loops_over_sparse_parameters():
+    def body(row, state):
+        result = S.dot(S.reshape(row, shape=(1, -1)), W) + state
+        return result, result
+
+    outputs, _ = S.contrib.foreach(body, S.var("rows"), S.var("start"))
+    values = {"rows": np.arange(6.0).reshape(3, 2), "w": [[1, 2], [3, 4]], "start": np.zeros((1, 2))}
+    for stype in ("default", "row_sparse"):
+        args = {name: nd.array(value) for name, value in values.items()}
+        grads = {name: nd.zeros(array.shape) for name, array in args.items()}
+        executor = outputs.bind(mx.cpu(), {**args, "w": args["w"].tostype(stype)}, grads)
+        (output,) = executor.forward(is_train=True)
+        executor.backward(nd.ones((3, 1, 2)))
+        assert output.asnumpy().tolist() == [[[3, 4]], [[14, 20]], [[33, 48]]]
+        assert grads["w"].asnumpy().tolist() == [[8, 8], [14, 14]]
+
+
+def test_dropout_of_sparse_data_draws_as_for_dense_data():
+    results = []
+    for stype in ("default", "row_sparse"):
+        ones, grad = nd.ones((40, 2)).tostype(stype), nd.zeros((40, 2))
+        executor = S.Dropout(W, p=0.5).bind(mx.cpu(), {"w": ones}, {"w": grad})
+        mx.random.seed(1)
+        output = executor.forward(is_train=True)[0].asnumpy()
+        executor.backward(nd.ones((40, 2)))
+        np.testing.assert_array_equal(output, grad.asnumpy())
+        results.append(output)
+    np.testing.assert_array_equal(*results)
+    assert set(np.unique(results[0])) == {0.0, 2.0}
