@@ -35,6 +35,8 @@ BENCHMARKS: dict[str, dict[str, list[str]]] = {
     **{
         name: {side: [script, "--api", side, *arguments] for side in ("mxtrain", "mxnet")}
         for name, (script, *arguments) in {
+            "gluon-mlp": ["training_gluon.py", "--network", "mlp"],
+            "gluon-lenet": ["training_gluon.py", "--network", "lenet"],
             "kvstore": ["kvstore_dist.py"],
             "kvstore-sgd": ["kvstore_dist.py", "--optimizer", "sgd"],
             "kvstore-replicas": ["kvstore_dist.py", "--optimizer", "sgd", "--replicas", "1"],
