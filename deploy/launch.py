@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from mxtrain_deploy.job import LaunchError
-from mxtrain_deploy.launch import LaunchOptions, launch
+from mxtrain_deploy.launch import launch
+from mxtrain_deploy.options import LaunchOptions
 
 
 def parse_arguments(words: list[str]) -> LaunchOptions:
@@ -25,8 +26,8 @@ def parse_arguments(words: list[str]) -> LaunchOptions:
     parser.add_argument("--p3", action="store_true", help="accepted and ignored")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what each worker runs")
     args = parser.parse_args(words)
-    if args.launcher not in ("local", "ssh"):
-        parser.error(f"--launcher {args.launcher}: expected local or ssh; others are not supported yet.")
+    if args.launcher in ("sge", "yarn"):
+        parser.error(f"--launcher {args.launcher}: expected local, ssh or mpi; see also mxtrain launch --help.")
     if not args.command:
         parser.error("expected the workers' command after the options.")
     return LaunchOptions(

@@ -29,8 +29,14 @@ def cli() -> None:
 @click.option(
     "-s", "--num-servers", type=click.IntRange(min=0), help="How many servers; as many as workers if left out."
 )
-@click.option("--launcher", type=click.Choice(["local", "ssh"]), default="local", show_default=True)
-@click.option("-H", "--hostfile", type=click.Path(), help="For ssh: a file with one host or host:port a line.")
+@click.option(
+    "--launcher",
+    type=click.Choice(["local", "ssh", "mpi", "slurm", "kubernetes", "ray"]),
+    default="local",
+    show_default=True,
+    help="What places the processes on machines and starts them.",
+)
+@click.option("-H", "--hostfile", type=click.Path(), help="For ssh and mpi: a file with one host or host:port a line.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The scheduler's port; a free one if left out.")
 @click.option("--root-uri", help="The scheduler's address; 127.0.0.1, or for ssh the one that the first host reaches.")
 @click.option(
@@ -45,7 +51,10 @@ def cli() -> None:
 @click.option("--env-server", multiple=True, metavar="NAME[=VALUE]", help="A variable for the servers.")
 @click.option("--env-worker", multiple=True, metavar="NAME[=VALUE]", help="A variable for the workers.")
 @click.option("--sync-dst-dir", metavar="DIR", help="For ssh: copy the working directory to DIR on each host first.")
-@click.option("--remote-python", metavar="PATH", help="For ssh: the interpreter there; by default this one's path.")
+@click.option("--remote-python", metavar="PATH", help="The interpreter on other hosts; by default this one's path.")
+@click.option("--launcher-args", default="", metavar="WORDS", help="Options for mpirun or sbatch, in one word.")
+@click.option("--image", help="For kubernetes: the container image; `mxtrain` if left out.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="For slurm and kubernetes: write to this file.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def launch_command(num_servers: int | None, remote_python: str | None, **options: Any) -> Action:
     """Start a scheduler, servers and workers, watch them, and end them together.
@@ -56,7 +65,8 @@ def launch_command(num_servers: int | None, remote_python: str | None, **options
     """
 
     def action() -> int:
-        from mxtrain_deploy.launch import LaunchOptions, launch
+        from mxtrain_deploy.launch import launch
+        from mxtrain_deploy.options import LaunchOptions
 
         servers = options["num_workers"] if num_servers is None else num_servers
         return launch(LaunchOptions(num_servers=servers, remote_python=remote_python or sys.executable, **options))

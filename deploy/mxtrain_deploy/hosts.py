@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mxtrain_deploy.job import LaunchError
 
+LOOPBACK = "127.0.0.1"
 SSH_PORT = 22
 RSYNC_TIMEOUT = 600  # seconds
 _DISCARD_PORT = 9

@@ -149,9 +149,13 @@ def describe_end(returncode: int) -> str:
         return f"killed by signal {-returncode}"
 
 
+#: Exit code of a process that the job goes on without, though it has done nothing wrong.
+GIVEN_UP = 75
+
+
 def was_killed(returncode: int) -> bool:
-    """Whether a signal ended a process here or, as shells and containers report it, elsewhere."""
-    return returncode < 0 or returncode > 128
+    """Whether a process is not to blame for its end: a signal ended it, here or elsewhere, or it was given up."""
+    return returncode < 0 or returncode > 128 or returncode == GIVEN_UP
 
 
 def shell_code(returncode: int) -> int:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from mxtrain_deploy.job import Job, LaunchError, make_tasks, parse_assignments
-from mxtrain_deploy.launch import cluster_key
+from mxtrain_deploy.supervised import cluster_key
 
 JOB = Job(
     command=("python", "train.py", "--lr", "0.1"),

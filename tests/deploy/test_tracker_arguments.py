@@ -35,7 +35,7 @@ def test_options_of_the_command_stay_with_the_command(mark: str) -> None:
     ("words", "says"),
     [
         (["-n", "1", "true"], "expected a host file"),
-        (["-n", "1", "--launcher", "yarn", "true"], "expected local or ssh"),
+        (["-n", "1", "--launcher", "yarn", "true"], "expected local, ssh or mpi"),
         (["-n", "1", "--launcher", "local"], "expected the workers' command"),
         (["-n", "0", "--launcher", "local", "true"], "expected at least 1 worker. Received: 0"),
         (["-n", "1", "-s", "-1", "--launcher", "local", "true"], "expected 0 or more servers. Received: -1"),
