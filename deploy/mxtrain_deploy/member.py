@@ -2,7 +2,7 @@
 
 `python -m mxtrain_deploy.member -n WORKERS -s SERVERS --root-uri HOST --port PORT COMMAND`: the first process is the
 scheduler, then come the servers, then the workers. `--role ROLE` makes all processes of this group take that role.
-The cluster key comes by the environment, never by the command line.
+The cluster key comes by the environment, never by the command line. A task that is killed is started again here.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main() -> int:
     try:
         job = _job(arguments)
         task = find_task(job, rank_of(os.environ), arguments.role)
-        return supervise([partial(LocalProcess, task, _environment(job, task))], 0)
+        return supervise([partial(LocalProcess, task, _environment(job, task))], job.max_restarts)
     except LaunchError as error:
         sys.stderr.write(f"mxtrain member: {error}\n")
         return 2

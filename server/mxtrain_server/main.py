@@ -33,13 +33,16 @@ _log = logging.getLogger("mxtrain")
 Controller = Callable[[int, str], None]
 #: Seconds between looks at whether the job has ended.
 _POLL = 0.2
+#: Exit code of a server that hung until it was given up: another may be started (sysexits.h: a temporary failure).
+GIVEN_UP = 75
 
 
 def serve_role(role: str | None = None, controller: Controller | None = None) -> int:
     """Be a node of the job that the environment describes until the job ends; returns the exit code.
 
     role: "scheduler" or "server"; DMLC_ROLE by default. controller: called with (head, body) for every command that a
-    worker sends to servers. 0: the job ended in order; 1: it failed, for a reason in the log; 130: interrupted.
+    worker sends to servers. 0: the job ended in order; 1: it failed, for a reason in the log; 75: it
+    goes on without this node; 130: interrupted.
     """
     settings = read_settings({**os.environ, **({"MXTRAIN_ROLE": role} if role else {})})
     _set_up_log(settings)
@@ -138,7 +141,7 @@ def _end_server(client: SchedulerClient, rank: int, interrupted: bool) -> int:
         _log.warning("server %d: interrupted", rank)
         return 130
     _log.error("server %d: %s", rank, client.failure)
-    return 1
+    return GIVEN_UP if client.given_up else 1
 
 
 @contextlib.contextmanager

@@ -61,6 +61,7 @@ class Cluster:
         self.shards = Shards(replicas)
         self.workers = {rank: f"node{rank}" for rank in range(num_workers)}
         self.lost: frozenset[int] = frozenset()
+        self.names: frozenset[str] = frozenset()
         self.epoch = 0
         for number in range(num_servers):
             self.add_server(f"server{number}")
@@ -71,6 +72,7 @@ class Cluster:
     # ---------------------------------------------------------------- members
 
     def add_server(self, name: str) -> None:
+        self.names |= {name}
         self.nodes[name] = ServerNode(name, "job", lambda shard: ServerState(shard, "job", self.memory))
 
     def change_view(self) -> None:
@@ -84,7 +86,8 @@ class Cluster:
 
     def tell_view(self, name: str) -> None:
         places = {s.number: ShardPlace(s.primary, s.backup, s.learner) for s in self.shards.all}
-        self.carry_out(name, self.nodes[name].set_view(ServerView(self.epoch, places, self.workers, self.lost)))
+        view = ServerView(self.epoch, places, self.workers, self.lost, self.names)
+        self.carry_out(name, self.nodes[name].set_view(view))
 
     def kill(self, name: str) -> None:
         """End a server; what it had sent may still arrive."""

@@ -20,6 +20,7 @@ from mxtrain_kvstore.local import reduce_into
 from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_form
 from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
 from mxtrain_kvstore.wire import messages as m
+from mxtrain_protos import scheduler_pb2 as pb
 
 
 class DistKVStore(KVStore):
@@ -211,9 +212,11 @@ class DistKVStore(KVStore):
         self._node.barrier()
 
     def get_num_dead_node(self, node_id: int = 0, timeout: int = 60) -> int:
-        """How many nodes of the job are dead. Raises MXNetError where the job has stopped because of one."""
+        """How many nodes of the job are dead, and not replaced. Raises MXNetError where the job has stopped."""
         self._client.check()
-        return 0
+        view = self._node.scheduler.view
+        dead = (pb.NODE_STATE_DEAD, pb.NODE_STATE_LOST)
+        return sum(node.state in dead for node in view.nodes) if view is not None else 0
 
     def _send_command_to_servers(self, head: int, body: str) -> None:
         """Hand (head, body) to the controller of every server. Raises MXNetError where they have none."""

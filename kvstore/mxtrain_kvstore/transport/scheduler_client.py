@@ -36,8 +36,8 @@ class SchedulerClient:
 
     node: this node's own name. endpoint: where workers reach a server; "" for a worker. After `register`: `rank`, and
     whether it `replaces` a process that died or `joins` a job that runs; after `wait_for_view`: `view`, always the
-    newest, and `routes` by it. `failure` is why the job has stopped, or None. on_change: called, on another thread,
-    when one of these changes.
+    newest, and `routes` by it. `failure` is why the job has stopped, or None; given_up: it goes on, without this node.
+    on_change: called, on another thread, when one of these changes.
 
     When the stream breaks it is opened anew, for as long as the settings allow.
     """
@@ -63,6 +63,7 @@ class SchedulerClient:
         self._barrier_answers: dict[int, str] = {}
         self._goodbye = False
         self._stream_has_ended = False
+        self.given_up = False
         self._refusal: str | None = None
         self._changed = threading.Condition()
         self._outgoing: queue.SimpleQueue[pb.NodeMessage | None] = queue.SimpleQueue()
@@ -271,6 +272,7 @@ class SchedulerClient:
         elif kind == "refused":
             self._refusal = message.refused.reason
             if self.rank >= 0:
+                self.given_up = True
                 self.failure = f"The scheduler refused this {self.settings.role}: {message.refused.reason}"
         elif kind == "view":
             self.view = message.view

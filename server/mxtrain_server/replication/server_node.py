@@ -33,12 +33,13 @@ class ShardPlace:
 
 @dataclass(frozen=True)
 class ServerView:
-    """What a server goes by. workers: rank to node. lost: ranks that the job goes on without."""
+    """What a server goes by. workers: rank to node. lost: ranks that the job goes on without. servers: their names."""
 
     epoch: int
     shards: dict[int, ShardPlace]
     workers: dict[int, str]
     lost: frozenset[int] = frozenset()
+    servers: frozenset[str] = frozenset()
 
 
 class ServerNode:
@@ -113,8 +114,8 @@ class ServerNode:
     # ---------------------------------------------------------------- servers
 
     def accepts(self, hello: m.PeerHello) -> bool:
-        """Whether a server may hand us copies; one of a view that has not come here yet shows it by its messages."""
-        return hello.protocol == m.PROTOCOL and hello.job == self.job
+        """Whether a server may hand us copies. Whoever is a primary has been in the view for a while."""
+        return (hello.protocol, hello.job) == (m.PROTOCOL, self.job) and hello.node in self.view.servers
 
     def enter(self, node: str, entry: m.Entry, message: Any, payload: np.ndarray | None) -> list[Action]:
         """A change from the primary at `node`."""
@@ -147,7 +148,8 @@ class ServerNode:
     def _leads(self, node: str, shard: int, epoch: int) -> bool:
         """Whether a node is the primary of a shard, or says so by a view that has not come here yet."""
         place = self.view.shards.get(shard)
-        return epoch > self.view.epoch or (place is not None and place.primary == node and self.node in place.copies)
+        leads = place is not None and place.primary == node and self.node in place.copies
+        return leads or (epoch > self.view.epoch and node in self.view.servers)
 
     def acknowledge(self) -> list[Action]:
         """What primaries should hear, now that everything that has come is carried out."""

@@ -77,7 +77,7 @@ class Shards:
     def synced(self, number: int, node: str) -> bool:
         """A learner knows all of its shard; whether it was one."""
         for shard in self.all:
-            if shard.number == number and shard.learner == node:
+            if shard.number == number and node and shard.learner == node:
                 shard.backup, shard.learner = node, ""
                 return True
         return False

@@ -138,7 +138,9 @@ class ParameterService:
             self._workers[identity] = (message.node, message.shard)
             self._identities[message.node, message.shard] = identity
             return node.greet(message)
-        if isinstance(message, m.PeerHello) and node.accepts(message):
+        if isinstance(message, m.PeerHello):
+            if not node.accepts(message):
+                return [Drop("a hello of a server that is not in the view")]
             self._servers[identity] = message.node
             self._server_identities[message.node] = identity
             return []
