@@ -1,10 +1,14 @@
 """Errors and the few types that every layer shares."""
 
+import ctypes
 import os
 import platform
 from typing import Any
 
 import numpy as np
+
+# the type of handles, which MXNet passes to monitors
+NDArrayHandle = ctypes.c_void_p
 
 
 class MXNetError(RuntimeError):

@@ -1,5 +1,6 @@
 """`NDArray`: an n-dimensional array on one device."""
 
+import ctypes
 import functools
 import weakref
 from collections.abc import Callable
@@ -38,8 +39,13 @@ class NDArray:
     _family: list[weakref.ref["NDArray"]] | None  # everybody that shares this memory
     _pending: "deferred.Deferred | None"
 
-    def __init__(self, data: Any, ctx: Context = None) -> None:  # type: ignore[assignment]
-        """data: a C-contiguous backend array of the context; taken over, not copied; None where a pickle fills it."""
+    def __init__(self, data: Any, ctx: Context = None, writable: bool = True) -> None:  # type: ignore[assignment]
+        """data: a C-contiguous backend array of the context; taken over, not copied.
+
+        Without a context: the `handle` of an array, whose memory is shared; None where a pickle fills the array in.
+        """
+        if ctx is None and data is not None:
+            data, ctx = _of_handle(data)
         self._data = data
         self._ctx = ctx
         self._entry = None
@@ -126,8 +132,14 @@ class NDArray:
 
     @property
     def handle(self) -> int:
-        """A number that identifies the array in this process (MXNet's C handle)."""
+        """A number that identifies the array in this process as long as it lives (MXNet's C handle)."""
+        _by_handle[id(self)] = self
         return id(self)
+
+    @property
+    def _as_parameter_(self) -> ctypes.c_void_p:
+        """What `ctypes.cast(array, NDArrayHandle)` makes a handle of, as monitors of MXNet do."""
+        return ctypes.c_void_p(self.handle)
 
     @property
     def writable(self) -> bool:
@@ -329,6 +341,19 @@ class NDArray:
         out_grad: gradient of the result by this array, same shape; ones by default.
         """
         recording.tape.backward([self], [out_grad], retain_graph=retain_graph, train_mode=train_mode)
+
+
+# arrays whose handle was asked for
+_by_handle: "weakref.WeakValueDictionary[int, NDArray]" = weakref.WeakValueDictionary()
+
+
+def _of_handle(handle: Any) -> tuple[Any, Context]:
+    """Memory and context of the array that a handle stands for. Raises ArgumentTypeError where there is none."""
+    number = handle.value if isinstance(handle, ctypes.c_void_p) else handle
+    array = _by_handle.get(number) if isinstance(number, int) else None
+    if array is None:
+        raise ArgumentTypeError(f"Expected: the handle of an NDArray. Received: {type(handle).__name__}.")
+    return array._data, array._ctx
 
 
 def wrap(data: Any, ctx: Context) -> NDArray:

@@ -1,6 +1,9 @@
 """The monitor callback: what it sees, under which names."""
 
+import ctypes
+
 import numpy as np
+import pytest
 
 import mxtrain as mx
 
@@ -48,3 +51,25 @@ def test_results_are_the_same_without_it():
     count = len(seen)
     np.testing.assert_array_equal(executor.forward()[0].asnumpy(), with_monitor)
     assert len(seen) == count
+
+
+def test_arrays_by_handle_as_monitors_of_mxnet_take_them():
+    executor = mx.sym.exp(mx.sym.var("x"), name="e").simple_bind(mx.cpu(), x=(2,))
+    seen = []
+
+    def look(name, array):
+        handle = ctypes.cast(array, mx.base.NDArrayHandle)
+        seen.append((name, mx.nd.NDArray(handle, writable=False).asnumpy().tolist()))
+
+    executor.set_monitor_callback(look)
+    executor.forward()
+    assert seen == [("e_output", [1, 1])]
+    with pytest.raises(mx.MXNetError, match="handle"):
+        mx.nd.NDArray(ctypes.c_void_p(12345))
+    with pytest.raises(mx.MXNetError, match="handle"):
+        mx.nd.NDArray(np.zeros(3))
+    array = mx.nd.ones(2)
+    handle = array.handle
+    del array
+    with pytest.raises(mx.MXNetError, match="handle"):
+        mx.nd.NDArray(handle)
