@@ -39,7 +39,7 @@ class NDArray:
     _family: list[weakref.ref["NDArray"]] | None  # everybody that shares this memory
     _pending: "deferred.Deferred | None"
 
-    def __init__(self, data: Any, ctx: Context = None, writable: bool = True) -> None:  # type: ignore[assignment]
+    def __init__(self, data: Any, ctx: Any = None, writable: bool = True) -> None:
         """data: a C-contiguous backend array of the context; taken over, not copied.
 
         Without a context: the `handle` of an array, whose memory is shared; None where a pickle fills the array in.
