@@ -1,5 +1,6 @@
 """Ray: every process under an actor of an existing Ray cluster, which places it and starts it again."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +27,7 @@ def run(options: LaunchOptions) -> int:
     except ImportError as error:
         raise LaunchError("--launcher ray needs the package ray: pip install 'mxtrain[ray]'.") from error
     try:
-        ray.init(address="auto", log_to_driver=True, logging_level="warning")
+        ray.init(address="auto", log_to_driver=True, logging_level=logging.WARNING)
     except ConnectionError as error:
         raise LaunchError(f"--launcher ray: {error} Start one by `ray start --head`.") from error
     try:
