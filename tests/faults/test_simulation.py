@@ -35,6 +35,17 @@ def test_without_replicas_workers_and_the_scheduler_may_die() -> None:
         check(seed, replicas=0, plan=plan)
 
 
+def test_deaths_during_recovery_end_in_equal_weights_or_in_a_clear_stop() -> None:
+    plan = Plan(reckless=True, deaths=8, death_spacing=1.0)
+    jobs = [check(seed, plan=plan) for seed in range(FIRST, LAST)]
+    if len(jobs) >= 40:
+        reasons = {job.stopped for job in jobs}
+        assert "" in reasons, "some jobs survive"
+        assert any("nobody else knew its parameters" in reason for reason in reasons)
+    for job in jobs:
+        assert not job.stopped or "--resume or load_checkpoint" in job.stopped, job.stopped
+
+
 def test_a_seed_says_everything() -> None:
     first, second = (check(7) for _ in range(2))
     assert (first.killed, first.events) == (second.killed, second.events)

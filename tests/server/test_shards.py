@@ -37,7 +37,8 @@ def test_every_sequence_of_events(count: int) -> None:
                 alive.append(f"new{number}")
             elif event == "synced":
                 for shard in shards.all:
-                    assert shards.synced(shard.number, shard.learner) == bool(shard.learner)
+                    learner = shard.learner
+                    assert shards.synced(shard.number, learner) == bool(learner)
             elif event == "teach":
                 shards.teach(alive)
                 assert all(s.backup or s.learner for s in shards.all) or len(alive) == 1

@@ -39,7 +39,10 @@ from mxtrain_server.scheduler.scheduler_state import SchedulerState
 
 @dataclass(frozen=True)
 class Plan:
-    """How bad it gets. Chances are per message; times in simulated seconds. spared: roles that nobody kills."""
+    """How bad it gets. Chances are per message; times in simulated seconds. spared: roles that nobody kills.
+
+    reckless: processes are killed whether the others have recovered or not; the job may then stop, and say why.
+    """
 
     rounds: int = 40
     delay: float = 0.02
@@ -50,13 +53,19 @@ class Plan:
     restart_after: float = 0.5
     limit: float = 900.0
     spared: tuple[str, ...] = ()
+    reckless: bool = False
+
+
+class Stopped(Exception):
+    """The job has stopped in order; the text is the reason."""
 
 
 class Job:
-    """Counts what has gone on, for people and for tests."""
+    """Counts what has gone on, for people and for tests. stopped: why the job has stopped before its end."""
 
     def __init__(self) -> None:
         self.killed: list[str] = []
+        self.stopped = ""
         self.broken = 0
         self.doubled = 0
         self.events = 0
@@ -172,9 +181,10 @@ class World:
         """One process dies and is started again, when all have recovered from the last death."""
         if len(self.job.killed) >= self.plan.deaths or len(self.done) == self.rules.num_workers:
             return
-        if self._recovered():
+        if self._recovered() or self.plan.reckless:
             victims = [p for p in self.processes.values() if p.alive and p.role not in self.plan.spared]
-            self._kill(self.random.choice(victims))
+            if victims:
+                self._kill(self.random.choice(victims))
         self.after(self.plan.death_spacing * self.random.random(), self._kill_somebody)
 
     def _recovered(self) -> bool:
@@ -244,6 +254,8 @@ class World:
         if not process.alive:
             return
         kind = message.WhichOneof("body")
+        if kind in ("abort", "refused") and self.plan.reckless:
+            raise Stopped(getattr(message, kind).reason)
         assert kind not in ("abort", "refused"), f"seed {self.seed}: {message} {self.job.killed}"
         if kind == "welcome" and process.welcome is None:
             process.welcome = message.welcome
@@ -357,6 +369,8 @@ def check(seed: int, **how: Any) -> Job:
     world = World(seed, **how)
     try:
         world.run()
+    except Stopped as stop:
+        world.job.stopped = str(stop)
     except MXNetError as error:
         raise AssertionError(f"seed {seed}: {error}; killed {world.job.killed}\n{world.report()}") from error
     wanted = expected(world.rules.num_workers, world.plan.rounds)

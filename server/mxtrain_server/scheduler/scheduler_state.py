@@ -7,6 +7,8 @@ from mxtrain_server.scheduler.actions import PROTOCOL, Action, Close, Log, Sched
 from mxtrain_server.scheduler.members import ROLE_NAMES, Member, Members
 from mxtrain_server.scheduler.shards import Shards
 
+_ADVICE = "Start the job again; --resume or load_checkpoint takes up its last checkpoint."
+
 
 class SchedulerState:
     """A job from its first node to its end.
@@ -438,6 +440,9 @@ class SchedulerState:
         for member in absent:
             if self.phase == "running":
                 self._lose(member, "did not come back to the new scheduler", now)
+        only = self.shards.keep_only({member.node for member in self.members.active(pb.ROLE_SERVER)})
+        if only and self.phase == "running":
+            self._abort(f"Shard {only[0]} of the parameters has died with its servers. {_ADVICE}", now)
         if self.phase != "running":
             return
         self._settle(now)
@@ -451,8 +456,7 @@ class SchedulerState:
     def _stop_for(self, member: Member, what: str, now: float) -> None:
         """The job cannot go on without this node."""
         member.state = pb.NODE_STATE_DEAD
-        advice = "Start the job again; --resume or load_checkpoint takes up its last checkpoint."
-        self._abort(f"{member.name} {what}. {advice}", now)
+        self._abort(f"{member.name} {what}. {_ADVICE}", now)
 
     def _abort(self, reason: str, now: float) -> None:
         if self.phase in ("aborted", "ended"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from mxtrain_protos import scheduler_pb2 as pb
@@ -44,6 +44,11 @@ class Shards:
     def adopt(self, shards: Iterable[pb.Shard]) -> None:
         """Go on from a view."""
         self.all = [Shard(shard.number, shard.primary, shard.backup, shard.learner) for shard in shards]
+
+    def keep_only(self, servers: Collection[str]) -> list[int]:
+        """Go on without all others; returns the shards that nobody knows all of any more."""
+        gone = {node for shard in self.all for node in shard.holders if node and node not in servers}
+        return [number for node in sorted(gone) for number in self.lose(node)]
 
     def lose(self, node: str) -> list[int]:
         """Go on without a server; returns the shards that nobody else knows all of."""
