@@ -110,6 +110,26 @@ def _serve(role: str, place: dict[str, object]) -> int:
     return serve_role(role)
 
 
+@cli.command("status")
+@click.option("--root-uri", metavar="HOST", help="The scheduler's address; 127.0.0.1 if left out.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its port; without it, all jobs on this machine.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="Seconds to wait.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a job.")
+@click.option("--watch", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Ask again every so many seconds.")
+def status_command(**options: Any) -> Action:
+    """Show a running job: nodes, rounds, rates, who is late, what went wrong.
+
+    The address and the key of the job may come from DMLC_PS_ROOT_URI, DMLC_PS_ROOT_PORT and MXTRAIN_CLUSTER_KEY.
+    """
+
+    def action() -> int:
+        from mxtrain_deploy.status.command import show_status
+
+        return show_status(**options)
+
+    return action
+
+
 @cli.command("run", context_settings=_ANY_WORDS)
 @click.argument("script", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)

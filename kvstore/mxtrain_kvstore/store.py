@@ -131,6 +131,9 @@ class KVStore(KVStoreBase):
     def _send_command_to_servers(self, head: int, body: str) -> None:
         """Hand a command to the controller of the servers; without servers nothing happens."""
 
+    def count_samples(self, count: int) -> None:
+        """Say that this worker has trained on so many more samples; the job's status and metrics show them."""
+
     def close(self) -> None:
         """Give back what the store holds; a store that is closed cannot be used any more."""
 

@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emxtrain_protos/scheduler.proto\x12\x14mxtrain.scheduler.v1\"\xc8\x02\n\x0bNodeMessage\x12\x32\n\x08register\x18\x01 \x01(\x0b\x32\x1e.mxtrain.scheduler.v1.RegisterH\x00\x12\x34\n\theartbeat\x18\x02 \x01(\x0b\x32\x1f.mxtrain.scheduler.v1.HeartbeatH\x00\x12;\n\renter_barrier\x18\x03 \x01(\x0b\x32\".mxtrain.scheduler.v1.EnterBarrierH\x00\x12.\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x1c.mxtrain.scheduler.v1.FinishH\x00\x12*\n\x04\x66\x61il\x18\x05 \x01(\x0b\x32\x1a.mxtrain.scheduler.v1.FailH\x00\x12.\n\x06synced\x18\x06 \x01(\x0b\x32\x1c.mxtrain.scheduler.v1.SyncedH\x00\x42\x06\n\x04\x62ody\"\xc2\x03\n\x10SchedulerMessage\x12\x30\n\x07welcome\x18\x01 \x01(\x0b\x32\x1d.mxtrain.scheduler.v1.WelcomeH\x00\x12\x30\n\x07refused\x18\x02 \x01(\x0b\x32\x1d.mxtrain.scheduler.v1.RefusedH\x00\x12*\n\x04view\x18\x03 \x01(\x0b\x32\x1a.mxtrain.scheduler.v1.ViewH\x00\x12\x41\n\x10\x62\x61rrier_released\x18\x04 \x01(\x0b\x32%.mxtrain.scheduler.v1.BarrierReleasedH\x00\x12=\n\x0e\x62\x61rrier_failed\x18\x05 \x01(\x0b\x32#.mxtrain.scheduler.v1.BarrierFailedH\x00\x12\x30\n\x07goodbye\x18\x06 \x01(\x0b\x32\x1d.mxtrain.scheduler.v1.GoodbyeH\x00\x12\x34\n\nend_of_job\x18\x07 \x01(\x0b\x32\x1e.mxtrain.scheduler.v1.EndOfJobH\x00\x12,\n\x05\x61\x62ort\x18\x08 \x01(\x0b\x32\x1b.mxtrain.scheduler.v1.AbortH\x00\x42\x06\n\x04\x62ody\"\xa2\x02\n\x08Register\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0b\n\x03job\x18\x02 \x01(\t\x12(\n\x04role\x18\x03 \x01(\x0e\x32\x1a.mxtrain.scheduler.v1.Role\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x16\n\x0epreferred_rank\x18\x05 \x01(\x05\x12\x0c\n\x04host\x18\x06 \x01(\t\x12\x0b\n\x03pid\x18\x07 \x01(\x03\x12\x10\n\x08\x65ndpoint\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\t\x12\r\n\x05\x61gain\x18\n \x01(\x08\x12\x0c\n\x04rank\x18\x0b \x01(\x05\x12\x10\n\x08\x62\x61rriers\x18\x0c \x01(\x04\x12\x10\n\x08released\x18\r \x01(\x04\x12(\n\x04view\x18\x0e \x01(\x0b\x32\x1a.mxtrain.scheduler.v1.View\"\x0b\n\tHeartbeat\"\x1e\n\x0c\x45nterBarrier\x12\x0e\n\x06number\x18\x01 \x01(\x04\"\x08\n\x06\x46inish\"\x16\n\x04\x46\x61il\x12\x0e\n\x06reason\x18\x01 \x01(\t\"%\n\x06Synced\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0c\n\x04node\x18\x02 \x01(\t\"\x9c\x01\n\x07Welcome\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x1a\n\x12heartbeat_interval\x18\x02 \x01(\x01\x12\x19\n\x11heartbeat_timeout\x18\x03 \x01(\x01\x12\x10\n\x08replaces\x18\x04 \x01(\x08\x12\x10\n\x08released\x18\x05 \x01(\x04\x12\x0c\n\x04host\x18\x06 \x01(\t\x12\x0b\n\x03pid\x18\x07 \x01(\x03\x12\r\n\x05joins\x18\x08 \x01(\x08\"\x19\n\x07Refused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xa9\x01\n\x04Node\x12(\n\x04role\x18\x01 \x01(\x0e\x32\x1a.mxtrain.scheduler.v1.Role\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x0b\n\x03pid\x18\x05 \x01(\x03\x12\x10\n\x08\x65ndpoint\x18\x06 \x01(\t\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.mxtrain.scheduler.v1.NodeState\"\x7f\n\x04View\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12)\n\x05nodes\x18\x02 \x03(\x0b\x32\x1a.mxtrain.scheduler.v1.Node\x12+\n\x06shards\x18\x03 \x03(\x0b\x32\x1b.mxtrain.scheduler.v1.Shard\x12\x10\n\x08replicas\x18\x04 \x01(\r\"I\n\x05Shard\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0f\n\x07primary\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x61\x63kup\x18\x03 \x01(\t\x12\x0f\n\x07learner\x18\x04 \x01(\t\"!\n\x0f\x42\x61rrierReleased\x12\x0e\n\x06number\x18\x01 \x01(\x04\"/\n\rBarrierFailed\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\t\n\x07Goodbye\"\n\n\x08\x45ndOfJob\"\x17\n\x05\x41\x62ort\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0f\n\rStatusRequest\"\xe3\x01\n\x0bStatusReply\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05phase\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12)\n\x05nodes\x18\x04 \x03(\x0b\x32\x1a.mxtrain.scheduler.v1.Node\x12\x0e\n\x06uptime\x18\x05 \x01(\x01\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x18\n\x10\x64ropped_messages\x18\x07 \x01(\x04\x12\x17\n\x0f\x62\x61rrier_waiting\x18\x08 \x03(\t\x12+\n\x06shards\x18\t \x03(\x0b\x32\x1b.mxtrain.scheduler.v1.Shard*R\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROLE_SCHEDULER\x10\x01\x12\x0f\n\x0bROLE_SERVER\x10\x02\x12\x0f\n\x0bROLE_WORKER\x10\x03*\x81\x01\n\tNodeState\x12\x1a\n\x16NODE_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11NODE_STATE_ACTIVE\x10\x01\x12\x17\n\x13NODE_STATE_FINISHED\x10\x02\x12\x13\n\x0fNODE_STATE_DEAD\x10\x03\x12\x13\n\x0fNODE_STATE_LOST\x10\x04\x32\xb6\x01\n\tScheduler\x12W\n\x06\x41ttend\x12!.mxtrain.scheduler.v1.NodeMessage\x1a&.mxtrain.scheduler.v1.SchedulerMessage(\x01\x30\x01\x12P\n\x06Status\x12#.mxtrain.scheduler.v1.StatusRequest\x1a!.mxtrain.scheduler.v1.StatusReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emxtrain_protos/scheduler.proto\x12\x14mxtrain.scheduler.v1\"\xc8\x02\n\x0bNodeMessage\x12\x32\n\x08register\x18\x01 \x01(\x0b\x32\x1e.mxtrain.scheduler.v1.RegisterH\x00\x12\x34\n\theartbeat\x18\x02 \x01(\x0b\x32\x1f.mxtrain.scheduler.v1.HeartbeatH\x00\x12;\n\renter_barrier\x18\x03 \x01(\x0b\x32\".mxtrain.scheduler.v1.EnterBarrierH\x00\x12.\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x1c.mxtrain.scheduler.v1.FinishH\x00\x12*\n\x04\x66\x61il\x18\x05 \x01(\x0b\x32\x1a.mxtrain.scheduler.v1.FailH\x00\x12.\n\x06synced\x18\x06 \x01(\x0b\x32\x1c.mxtrain.scheduler.v1.SyncedH\x00\x42\x06\n\x04\x62ody\"\xc2\x03\n\x10SchedulerMessage\x12\x30\n\x07welcome\x18\x01 \x01(\x0b\x32\x1d.mxtrain.scheduler.v1.WelcomeH\x00\x12\x30\n\x07refused\x18\x02 \x01(\x0b\x32\x1d.mxtrain.scheduler.v1.RefusedH\x00\x12*\n\x04view\x18\x03 \x01(\x0b\x32\x1a.mxtrain.scheduler.v1.ViewH\x00\x12\x41\n\x10\x62\x61rrier_released\x18\x04 \x01(\x0b\x32%.mxtrain.scheduler.v1.BarrierReleasedH\x00\x12=\n\x0e\x62\x61rrier_failed\x18\x05 \x01(\x0b\x32#.mxtrain.scheduler.v1.BarrierFailedH\x00\x12\x30\n\x07goodbye\x18\x06 \x01(\x0b\x32\x1d.mxtrain.scheduler.v1.GoodbyeH\x00\x12\x34\n\nend_of_job\x18\x07 \x01(\x0b\x32\x1e.mxtrain.scheduler.v1.EndOfJobH\x00\x12,\n\x05\x61\x62ort\x18\x08 \x01(\x0b\x32\x1b.mxtrain.scheduler.v1.AbortH\x00\x42\x06\n\x04\x62ody\"\xa2\x02\n\x08Register\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0b\n\x03job\x18\x02 \x01(\t\x12(\n\x04role\x18\x03 \x01(\x0e\x32\x1a.mxtrain.scheduler.v1.Role\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x16\n\x0epreferred_rank\x18\x05 \x01(\x05\x12\x0c\n\x04host\x18\x06 \x01(\t\x12\x0b\n\x03pid\x18\x07 \x01(\x03\x12\x10\n\x08\x65ndpoint\x18\x08 \x01(\t\x12\x0f\n\x07version\x18\t \x01(\t\x12\r\n\x05\x61gain\x18\n \x01(\x08\x12\x0c\n\x04rank\x18\x0b \x01(\x05\x12\x10\n\x08\x62\x61rriers\x18\x0c \x01(\x04\x12\x10\n\x08released\x18\r \x01(\x04\x12(\n\x04view\x18\x0e \x01(\x0b\x32\x1a.mxtrain.scheduler.v1.View\"=\n\tHeartbeat\x12\x30\n\x08\x63ounters\x18\x01 \x01(\x0b\x32\x1e.mxtrain.scheduler.v1.Counters\"\x98\x01\n\x08\x43ounters\x12\x0e\n\x06rounds\x18\x01 \x01(\x04\x12\x10\n\x08\x62ytes_in\x18\x02 \x01(\x04\x12\x11\n\tbytes_out\x18\x03 \x01(\x04\x12\x0f\n\x07samples\x18\x04 \x01(\x04\x12\x0e\n\x06waited\x18\x05 \x01(\x01\x12\x0f\n\x07\x64ropped\x18\x06 \x01(\x04\x12\x0c\n\x04keys\x18\x07 \x01(\x04\x12\x17\n\x0fparameter_bytes\x18\x08 \x01(\x04\"\x1e\n\x0c\x45nterBarrier\x12\x0e\n\x06number\x18\x01 \x01(\x04\"\x08\n\x06\x46inish\"\x16\n\x04\x46\x61il\x12\x0e\n\x06reason\x18\x01 \x01(\t\"%\n\x06Synced\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x0c\n\x04node\x18\x02 \x01(\t\"\xaa\x01\n\x07Welcome\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x1a\n\x12heartbeat_interval\x18\x02 \x01(\x01\x12\x19\n\x11heartbeat_timeout\x18\x03 \x01(\x01\x12\x10\n\x08replaces\x18\x04 \x01(\x08\x12\x10\n\x08released\x18\x05 \x01(\x04\x12\x0c\n\x04host\x18\x06 \x01(\t\x12\x0b\n\x03pid\x18\x07 \x01(\x03\x12\r\n\x05joins\x18\x08 \x01(\x08\x12\x0c\n\x04time\x18\t \x01(\x01\"\x19\n\x07Refused\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xa9\x01\n\x04Node\x12(\n\x04role\x18\x01 \x01(\x0e\x32\x1a.mxtrain.scheduler.v1.Role\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x0b\n\x03pid\x18\x05 \x01(\x03\x12\x10\n\x08\x65ndpoint\x18\x06 \x01(\t\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.mxtrain.scheduler.v1.NodeState\"\x7f\n\x04View\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12)\n\x05nodes\x18\x02 \x03(\x0b\x32\x1a.mxtrain.scheduler.v1.Node\x12+\n\x06shards\x18\x03 \x03(\x0b\x32\x1b.mxtrain.scheduler.v1.Shard\x12\x10\n\x08replicas\x18\x04 \x01(\r\"I\n\x05Shard\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0f\n\x07primary\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x61\x63kup\x18\x03 \x01(\t\x12\x0f\n\x07learner\x18\x04 \x01(\t\"!\n\x0f\x42\x61rrierReleased\x12\x0e\n\x06number\x18\x01 \x01(\x04\"/\n\rBarrierFailed\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\t\n\x07Goodbye\"\n\n\x08\x45ndOfJob\"\x17\n\x05\x41\x62ort\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0f\n\rStatusRequest\"\xd5\x02\n\x0bStatusReply\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05phase\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12)\n\x05nodes\x18\x04 \x03(\x0b\x32\x1a.mxtrain.scheduler.v1.Node\x12\x0e\n\x06uptime\x18\x05 \x01(\x01\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x18\n\x10\x64ropped_messages\x18\x07 \x01(\x04\x12\x17\n\x0f\x62\x61rrier_waiting\x18\x08 \x03(\t\x12+\n\x06shards\x18\t \x03(\x0b\x32\x1b.mxtrain.scheduler.v1.Shard\x12-\n\x07reports\x18\n \x03(\x0b\x32\x1c.mxtrain.scheduler.v1.Report\x12/\n\x08problems\x18\x0b \x03(\x0b\x32\x1d.mxtrain.scheduler.v1.Problem\x12\x10\n\x08replaced\x18\x0c \x01(\r\"\xe0\x01\n\x06Report\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0f\n\x07silence\x18\x02 \x01(\x01\x12\x30\n\x08\x63ounters\x18\x03 \x01(\x0b\x32\x1e.mxtrain.scheduler.v1.Counters\x12\x19\n\x11rounds_per_second\x18\x04 \x01(\x01\x12\x18\n\x10\x62ytes_per_second\x18\x05 \x01(\x01\x12\x1a\n\x12samples_per_second\x18\x06 \x01(\x01\x12\x0f\n\x07waiting\x18\x07 \x01(\x01\x12\x11\n\tstraggler\x18\x08 \x01(\x08\x12\x10\n\x08replaced\x18\t \x01(\r\"$\n\x07Problem\x12\x0b\n\x03\x61ge\x18\x01 \x01(\x01\x12\x0c\n\x04text\x18\x02 \x01(\t*R\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROLE_SCHEDULER\x10\x01\x12\x0f\n\x0bROLE_SERVER\x10\x02\x12\x0f\n\x0bROLE_WORKER\x10\x03*\x81\x01\n\tNodeState\x12\x1a\n\x16NODE_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11NODE_STATE_ACTIVE\x10\x01\x12\x17\n\x13NODE_STATE_FINISHED\x10\x02\x12\x13\n\x0fNODE_STATE_DEAD\x10\x03\x12\x13\n\x0fNODE_STATE_LOST\x10\x04\x32\xb6\x01\n\tScheduler\x12W\n\x06\x41ttend\x12!.mxtrain.scheduler.v1.NodeMessage\x1a&.mxtrain.scheduler.v1.SchedulerMessage(\x01\x30\x01\x12P\n\x06Status\x12#.mxtrain.scheduler.v1.StatusRequest\x1a!.mxtrain.scheduler.v1.StatusReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mxtrain_protos.scheduler_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=2192
-  _globals['_ROLE']._serialized_end=2274
-  _globals['_NODESTATE']._serialized_start=2277
-  _globals['_NODESTATE']._serialized_end=2406
+  _globals['_ROLE']._serialized_start=2790
+  _globals['_ROLE']._serialized_end=2872
+  _globals['_NODESTATE']._serialized_start=2875
+  _globals['_NODESTATE']._serialized_end=3004
   _globals['_NODEMESSAGE']._serialized_start=57
   _globals['_NODEMESSAGE']._serialized_end=385
   _globals['_SCHEDULERMESSAGE']._serialized_start=388
@@ -42,39 +42,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTER']._serialized_start=841
   _globals['_REGISTER']._serialized_end=1131
   _globals['_HEARTBEAT']._serialized_start=1133
-  _globals['_HEARTBEAT']._serialized_end=1144
-  _globals['_ENTERBARRIER']._serialized_start=1146
-  _globals['_ENTERBARRIER']._serialized_end=1176
-  _globals['_FINISH']._serialized_start=1178
-  _globals['_FINISH']._serialized_end=1186
-  _globals['_FAIL']._serialized_start=1188
-  _globals['_FAIL']._serialized_end=1210
-  _globals['_SYNCED']._serialized_start=1212
-  _globals['_SYNCED']._serialized_end=1249
-  _globals['_WELCOME']._serialized_start=1252
-  _globals['_WELCOME']._serialized_end=1408
-  _globals['_REFUSED']._serialized_start=1410
-  _globals['_REFUSED']._serialized_end=1435
-  _globals['_NODE']._serialized_start=1438
-  _globals['_NODE']._serialized_end=1607
-  _globals['_VIEW']._serialized_start=1609
-  _globals['_VIEW']._serialized_end=1736
-  _globals['_SHARD']._serialized_start=1738
-  _globals['_SHARD']._serialized_end=1811
-  _globals['_BARRIERRELEASED']._serialized_start=1813
-  _globals['_BARRIERRELEASED']._serialized_end=1846
-  _globals['_BARRIERFAILED']._serialized_start=1848
-  _globals['_BARRIERFAILED']._serialized_end=1895
-  _globals['_GOODBYE']._serialized_start=1897
-  _globals['_GOODBYE']._serialized_end=1906
-  _globals['_ENDOFJOB']._serialized_start=1908
-  _globals['_ENDOFJOB']._serialized_end=1918
-  _globals['_ABORT']._serialized_start=1920
-  _globals['_ABORT']._serialized_end=1943
-  _globals['_STATUSREQUEST']._serialized_start=1945
-  _globals['_STATUSREQUEST']._serialized_end=1960
-  _globals['_STATUSREPLY']._serialized_start=1963
-  _globals['_STATUSREPLY']._serialized_end=2190
-  _globals['_SCHEDULER']._serialized_start=2409
-  _globals['_SCHEDULER']._serialized_end=2591
+  _globals['_HEARTBEAT']._serialized_end=1194
+  _globals['_COUNTERS']._serialized_start=1197
+  _globals['_COUNTERS']._serialized_end=1349
+  _globals['_ENTERBARRIER']._serialized_start=1351
+  _globals['_ENTERBARRIER']._serialized_end=1381
+  _globals['_FINISH']._serialized_start=1383
+  _globals['_FINISH']._serialized_end=1391
+  _globals['_FAIL']._serialized_start=1393
+  _globals['_FAIL']._serialized_end=1415
+  _globals['_SYNCED']._serialized_start=1417
+  _globals['_SYNCED']._serialized_end=1454
+  _globals['_WELCOME']._serialized_start=1457
+  _globals['_WELCOME']._serialized_end=1627
+  _globals['_REFUSED']._serialized_start=1629
+  _globals['_REFUSED']._serialized_end=1654
+  _globals['_NODE']._serialized_start=1657
+  _globals['_NODE']._serialized_end=1826
+  _globals['_VIEW']._serialized_start=1828
+  _globals['_VIEW']._serialized_end=1955
+  _globals['_SHARD']._serialized_start=1957
+  _globals['_SHARD']._serialized_end=2030
+  _globals['_BARRIERRELEASED']._serialized_start=2032
+  _globals['_BARRIERRELEASED']._serialized_end=2065
+  _globals['_BARRIERFAILED']._serialized_start=2067
+  _globals['_BARRIERFAILED']._serialized_end=2114
+  _globals['_GOODBYE']._serialized_start=2116
+  _globals['_GOODBYE']._serialized_end=2125
+  _globals['_ENDOFJOB']._serialized_start=2127
+  _globals['_ENDOFJOB']._serialized_end=2137
+  _globals['_ABORT']._serialized_start=2139
+  _globals['_ABORT']._serialized_end=2162
+  _globals['_STATUSREQUEST']._serialized_start=2164
+  _globals['_STATUSREQUEST']._serialized_end=2179
+  _globals['_STATUSREPLY']._serialized_start=2182
+  _globals['_STATUSREPLY']._serialized_end=2523
+  _globals['_REPORT']._serialized_start=2526
+  _globals['_REPORT']._serialized_end=2750
+  _globals['_PROBLEM']._serialized_start=2752
+  _globals['_PROBLEM']._serialized_end=2788
+  _globals['_SCHEDULER']._serialized_start=3007
+  _globals['_SCHEDULER']._serialized_end=3189
 # @@protoc_insertion_point(module_scope)

@@ -100,8 +100,30 @@ class Register(_message.Message):
     def __init__(self, protocol: _Optional[int] = ..., job: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., node: _Optional[str] = ..., preferred_rank: _Optional[int] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., version: _Optional[str] = ..., again: bool = ..., rank: _Optional[int] = ..., barriers: _Optional[int] = ..., released: _Optional[int] = ..., view: _Optional[_Union[View, _Mapping]] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("counters",)
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    counters: Counters
+    def __init__(self, counters: _Optional[_Union[Counters, _Mapping]] = ...) -> None: ...
+
+class Counters(_message.Message):
+    __slots__ = ("rounds", "bytes_in", "bytes_out", "samples", "waited", "dropped", "keys", "parameter_bytes")
+    ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_IN_FIELD_NUMBER: _ClassVar[int]
+    BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    WAITED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    rounds: int
+    bytes_in: int
+    bytes_out: int
+    samples: int
+    waited: float
+    dropped: int
+    keys: int
+    parameter_bytes: int
+    def __init__(self, rounds: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., samples: _Optional[int] = ..., waited: _Optional[float] = ..., dropped: _Optional[int] = ..., keys: _Optional[int] = ..., parameter_bytes: _Optional[int] = ...) -> None: ...
 
 class EnterBarrier(_message.Message):
     __slots__ = ("number",)
@@ -128,7 +150,7 @@ class Synced(_message.Message):
     def __init__(self, shard: _Optional[int] = ..., node: _Optional[str] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("rank", "heartbeat_interval", "heartbeat_timeout", "replaces", "released", "host", "pid", "joins")
+    __slots__ = ("rank", "heartbeat_interval", "heartbeat_timeout", "replaces", "released", "host", "pid", "joins", "time")
     RANK_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
@@ -137,6 +159,7 @@ class Welcome(_message.Message):
     HOST_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     JOINS_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
     rank: int
     heartbeat_interval: float
     heartbeat_timeout: float
@@ -145,7 +168,8 @@ class Welcome(_message.Message):
     host: str
     pid: int
     joins: bool
-    def __init__(self, rank: _Optional[int] = ..., heartbeat_interval: _Optional[float] = ..., heartbeat_timeout: _Optional[float] = ..., replaces: bool = ..., released: _Optional[int] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., joins: bool = ...) -> None: ...
+    time: float
+    def __init__(self, rank: _Optional[int] = ..., heartbeat_interval: _Optional[float] = ..., heartbeat_timeout: _Optional[float] = ..., replaces: bool = ..., released: _Optional[int] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., joins: bool = ..., time: _Optional[float] = ...) -> None: ...
 
 class Refused(_message.Message):
     __slots__ = ("reason",)
@@ -228,7 +252,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("job", "phase", "epoch", "nodes", "uptime", "reason", "dropped_messages", "barrier_waiting", "shards")
+    __slots__ = ("job", "phase", "epoch", "nodes", "uptime", "reason", "dropped_messages", "barrier_waiting", "shards", "reports", "problems", "replaced")
     JOB_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -238,6 +262,9 @@ class StatusReply(_message.Message):
     DROPPED_MESSAGES_FIELD_NUMBER: _ClassVar[int]
     BARRIER_WAITING_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
     job: str
     phase: str
     epoch: int
@@ -247,4 +274,37 @@ class StatusReply(_message.Message):
     dropped_messages: int
     barrier_waiting: _containers.RepeatedScalarFieldContainer[str]
     shards: _containers.RepeatedCompositeFieldContainer[Shard]
-    def __init__(self, job: _Optional[str] = ..., phase: _Optional[str] = ..., epoch: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., uptime: _Optional[float] = ..., reason: _Optional[str] = ..., dropped_messages: _Optional[int] = ..., barrier_waiting: _Optional[_Iterable[str]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ...) -> None: ...
+    reports: _containers.RepeatedCompositeFieldContainer[Report]
+    problems: _containers.RepeatedCompositeFieldContainer[Problem]
+    replaced: int
+    def __init__(self, job: _Optional[str] = ..., phase: _Optional[str] = ..., epoch: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., uptime: _Optional[float] = ..., reason: _Optional[str] = ..., dropped_messages: _Optional[int] = ..., barrier_waiting: _Optional[_Iterable[str]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., reports: _Optional[_Iterable[_Union[Report, _Mapping]]] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., replaced: _Optional[int] = ...) -> None: ...
+
+class Report(_message.Message):
+    __slots__ = ("node", "silence", "counters", "rounds_per_second", "bytes_per_second", "samples_per_second", "waiting", "straggler", "replaced")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    ROUNDS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    STRAGGLER_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    silence: float
+    counters: Counters
+    rounds_per_second: float
+    bytes_per_second: float
+    samples_per_second: float
+    waiting: float
+    straggler: bool
+    replaced: int
+    def __init__(self, node: _Optional[str] = ..., silence: _Optional[float] = ..., counters: _Optional[_Union[Counters, _Mapping]] = ..., rounds_per_second: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., samples_per_second: _Optional[float] = ..., waiting: _Optional[float] = ..., straggler: bool = ..., replaced: _Optional[int] = ...) -> None: ...
+
+class Problem(_message.Message):
+    __slots__ = ("age", "text")
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    age: float
+    text: str
+    def __init__(self, age: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...

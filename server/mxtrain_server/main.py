@@ -104,6 +104,7 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     client = SchedulerClient(settings, name, service.endpoint)
     client.on_change = service.wake
     service.synced = client.synced
+    service.counters = client.counters
     stop = threading.Event()
     with _signals(stop):
         try:

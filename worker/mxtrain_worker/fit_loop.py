@@ -7,6 +7,7 @@ from typing import Any
 from mxtrain.base import MXNetError
 from mxtrain_worker.batch_end import BatchEndParam, as_list
 from mxtrain_worker.recovery import Place, Recovery, join_job
+from mxtrain_worker.sample_counts import count_samples
 
 
 class FitLoop:
@@ -114,6 +115,7 @@ class FitLoop:
         if self._recovery is not None:
             self._recovery.before_push()
         module.update()
+        count_samples(module, data_batch)
         if isinstance(data_batch, list):
             module.update_metric(self.eval_metric, [part.label for part in data_batch], pre_sliced=True)
         else:

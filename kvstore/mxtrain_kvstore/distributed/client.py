@@ -60,6 +60,10 @@ class ParameterClient(Conversation):
             if parameter.awaiting or parameter.staged or self._failure:
                 self._make_way(parameter)
             parameter.pushed += 1
+            counters = self.counters
+            counters.bytes_out += parameter.nbytes
+            if parameter.pushed > counters.rounds:
+                counters.rounds = parameter.pushed
             consumed = parameter.seen >= parameter.pushed - 1
             if not consumed and parameter.pushed - parameter.seen > MAX_ROUNDS_AHEAD:
                 self._catch_up(parameter)
@@ -125,6 +129,7 @@ class ParameterClient(Conversation):
             if parameter.awaiting:
                 return  # nothing of the pull under way has come yet: it serves these arrays too
             parameter.awaiting = len(blocks)
+            self.counters.bytes_in += parameter.nbytes
             for block in blocks:
                 block.wanted = True
                 batch = block.batch

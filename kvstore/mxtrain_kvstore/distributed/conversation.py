@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import MXNetError
+from mxtrain_kvstore.counters import NodeCounters
 from mxtrain_kvstore.distributed.channel import Channel, Incoming
 from mxtrain_kvstore.distributed.outbox import Outbox, Sent
 from mxtrain_kvstore.distributed.routes import Routes
@@ -34,7 +35,7 @@ class Conversation:
     A "server" is a shard of the job and whichever process is its primary. Where `routes` names another process than
     before, this worker introduces itself there, sends again what may have been lost, and goes on as if nothing had
     happened. wait_timeout: seconds that a wait lasts at most. broken: gives the reason why the job has stopped, or
-    None.
+    None. counters: of this process; the time of waits is added there.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Conversation:
         self._pending: dict[Place, Sent] = {}
         self._moving: set[int] = set()
         self._hello: Callable[[int, int], m.Hello] | None = None
+        self.counters = NodeCounters()
         self.lock = threading.RLock()
         self._broken = broken
         self._failure: str | None = None
@@ -199,7 +201,10 @@ class Conversation:
         """Take messages until `done`. what: says what is waited for. timeout: seconds, wait_timeout by default."""
         if done():
             return
-        timeout = self.wait_timeout if timeout is None else timeout
+        with self.counters.waiting():
+            self._wait_until(done, what, self.wait_timeout if timeout is None else timeout)
+
+    def _wait_until(self, done: Callable[[], bool], what: Callable[[], str], timeout: float) -> None:
         start = time.monotonic()
         told = False
         remind_at = start + _REMIND

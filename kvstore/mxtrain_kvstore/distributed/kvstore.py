@@ -157,6 +157,10 @@ class DistKVStore(KVStore):
             raise MXNetError("This KVStore has no optimizer, so it has no optimizer states. Call set_optimizer first.")
         return self._optimizer
 
+    def count_samples(self, count: int) -> None:
+        """See KVStore.count_samples."""
+        self._node.scheduler.counters.samples += count
+
     def join(self) -> None:
         """Take part in the rounds of a job that ran before this worker came; the first push does it, too.
 

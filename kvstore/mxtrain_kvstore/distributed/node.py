@@ -68,6 +68,7 @@ class WorkerNode:
         client = ParameterClient(
             channel, self.rank, settings.wait_timeout, lambda: scheduler.failure, lambda: scheduler.routes
         )
+        client.counters = scheduler.counters
         try:
             client.greet(self._hello, settings.connect_timeout)
         except BaseException:
@@ -94,7 +95,8 @@ class WorkerNode:
     def barrier(self) -> None:
         """Return when every worker has entered, and servers have taken what this worker pushed before."""
         self.client.fence()
-        self.scheduler.barrier()
+        with self.scheduler.counters.waiting():
+            self.scheduler.barrier()
 
     def require_leader(self, what: str) -> None:
         """Raise MXNetError where worker 0 has died, who should have done something for all."""

@@ -103,6 +103,7 @@ class Parameter:
         "dtype",
         "finish",
         "key",
+        "nbytes",
         "outs",
         "pushed",
         "seen",
@@ -120,6 +121,7 @@ class Parameter:
         self.shape = shape
         self.dtype = dtype
         self.size = int(np.prod(shape, dtype=np.int64))
+        self.nbytes = self.size * dtype.itemsize
         self.blocks: list[Block] = []
         self.shares: list[Share] = []
         self.pushed = 0

@@ -14,6 +14,7 @@ import grpc
 
 from mxtrain.base import MXNetError
 from mxtrain.version import __version__
+from mxtrain_kvstore.counters import NodeCounters
 from mxtrain_kvstore.distributed.routes import Route, Routes
 from mxtrain_kvstore.network import require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
@@ -50,6 +51,7 @@ class SchedulerClient:
         self.replaces = self.joins = False
         self.view: pb.View | None = None
         self.routes: Routes | None = None
+        self.counters = NodeCounters()
         self.on_change: Callable[[], None] = lambda: None
         self.failure: str | None = None
         self.job_has_ended = False
@@ -211,7 +213,7 @@ class SchedulerClient:
 
     def _beat(self) -> None:
         while not self._closing.wait(self._heartbeat_interval):
-            self._outgoing.put(pb.NodeMessage(heartbeat=pb.Heartbeat()))
+            self._outgoing.put(pb.NodeMessage(heartbeat=pb.Heartbeat(counters=self.counters.to_proto())))
 
     def _attend(self, responses: Iterator[pb.SchedulerMessage]) -> None:
         """Read streams, one after the other, until this node's part in the job has ended."""

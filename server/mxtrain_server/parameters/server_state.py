@@ -53,7 +53,7 @@ class ServerState:
         self.workers: Mapping[int, str] | None = None
         self.departed: set[int] = set()
         self.answers: list[Answer] = []
-        self.duplicates = 0
+        self.duplicates = self.bytes_in = self.bytes_out = 0
         self.parked: list[Parked] = []
         self.mirrors = Mirrors(memory)
         self._lookups: list[tuple[int, m.Lookup]] = []
@@ -161,6 +161,7 @@ class ServerState:
         runs = self._mirror_runs(rank, message.runs) if message.mapped else self._payload_runs(message.runs, payload)
         for segment, first, stop, number, values in runs:
             store = self._store(segment.store)
+            self.bytes_in += values.nbytes
             try:
                 self._wake(store.push(rank, segment, first, stop - first, number, values))
             except RequestError:
@@ -187,6 +188,8 @@ class ServerState:
 
     def _send_values(self, segment: Segment, wanted: Wanted) -> None:
         store = self._store(segment.store)
+        low, high = segment.bounds(wanted.first, wanted.stop)
+        self.bytes_out += (high - low) * segment.dtype.itemsize
         lasting = store.mode == "sync" and wanted.rank in store.members  # rounds do not wait for who is no member
         if segment.previous is not None and bool((segment.completed[wanted.first : wanted.stop] > wanted.number).any()):
             self._send_old_values(segment, wanted)

@@ -14,7 +14,8 @@ class Member:
     """One node.
 
     seen: when it was last heard of. barriers: how many it has entered; released: how many it has left; waiting_since:
-    in one since. replace_by: dead; until when a new process may take its place.
+    in one since. replace_by: dead; until when a new process may take its place. replaced: processes that were at its
+    rank before.
     """
 
     role: int
@@ -29,6 +30,7 @@ class Member:
     released: int = 0
     waiting_since: float | None = None
     replace_by: float | None = None
+    replaced: int = 0
 
     @property
     def name(self) -> str:
@@ -106,6 +108,7 @@ class Members:
         if before is not None:
             del self.by_node[before.node]
             member.barriers = member.released = before.released
+            member.replaced = before.replaced + 1
         self.by_node[member.node] = member
         return before
 

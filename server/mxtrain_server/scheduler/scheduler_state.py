@@ -5,6 +5,7 @@ from __future__ import annotations
 from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_server.scheduler.actions import PROTOCOL, Action, Close, Log, SchedulerRules, Send, Stop
 from mxtrain_server.scheduler.members import ROLE_NAMES, Member, Members
+from mxtrain_server.scheduler.reports import Reports
 from mxtrain_server.scheduler.shards import Shards
 
 _ADVICE = "Start the job again; --resume or load_checkpoint takes up its last checkpoint."
@@ -22,6 +23,7 @@ class SchedulerState:
         self.rules = rules
         self.members = Members(rules.num_workers, rules.num_servers)
         self.shards = Shards(rules.replicas)
+        self.reports = Reports()
         self.phase = "forming"
         self.epoch = 0
         self.reason = ""
@@ -121,9 +123,11 @@ class SchedulerState:
             else:
                 self._actions += self._refuse(request, self._full(request))
 
-    def heartbeat(self, node: str, now: float) -> list[Action]:
+    def heartbeat(self, node: str, now: float, counters: pb.Counters | None = None) -> list[Action]:
         """A node is alive."""
-        self._seen(node, now)
+        member = self._seen(node, now)
+        if member is not None and counters is not None:
+            self.reports.take(member, counters, now)
         return []
 
     def enter_barrier(self, node: str, number: int, now: float) -> list[Action]:
@@ -210,7 +214,7 @@ class SchedulerState:
     def status(self, now: float) -> pb.StatusReply:
         """What the job looks like."""
         waiting = [member.name for member in self.members.everybody() if member.waiting_since is not None]
-        return pb.StatusReply(
+        reply = pb.StatusReply(
             job=self.rules.job,
             phase=self.phase,
             epoch=self.epoch,
@@ -220,6 +224,8 @@ class SchedulerState:
             barrier_waiting=waiting,
             shards=[shard.to_proto() for shard in self.shards.all],
         )
+        self.reports.fill(reply, self.members, now)
+        return reply
 
     # ---------------------------------------------------------------- parts of the above
 

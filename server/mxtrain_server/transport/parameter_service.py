@@ -13,12 +13,14 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from mxtrain.base import MXNetError
+from mxtrain_kvstore.counters import NodeCounters
 from mxtrain_kvstore.network import in_url, node_host, require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.curve import Gatekeeper, secure_server
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES, WireError, decode, decode_frame, encode, encode_frame
 from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, Reply, Synced
+from mxtrain_server.replication.counting import count
 from mxtrain_server.replication.server_node import ServerNode
 from mxtrain_server.transport.peers import ZERO_COPY_BYTES, Peers
 
@@ -39,12 +41,13 @@ class ParameterService:
     """Listens, decodes, lets the node answer, and sends what it says. `endpoint`: where it is reached.
 
     name: this server's name in the job. dropped: messages and connections that made no sense. synced: called with
-    (shard, name of a server) when that server knows all of the shard.
+    (shard, name of a server) when that server knows all of the shard. counters: brought up to date about every second.
     """
 
     def __init__(self, settings: ClusterSettings, name: str) -> None:
         self.dropped = 0
         self.node: ServerNode | None = None
+        self.counters = NodeCounters()
         self.synced: Callable[[int, str], None] = lambda shard, node: None
         self._workers: dict[bytes, tuple[str, int]] = {}
         self._servers: dict[bytes, str] = {}
@@ -110,6 +113,8 @@ class ParameterService:
                 self.carry_out(self._take_from_copy(node, name, message))
             if time.monotonic() > tick_at:
                 tick_at = time.monotonic() + _TICK
+                count(node, self.counters)
+                self.counters.dropped = self.dropped
                 self.carry_out(node.tick())
             if self._socket in ready:
                 self._take_all(node)

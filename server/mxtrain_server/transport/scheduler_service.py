@@ -46,10 +46,14 @@ class SchedulerService:
         """Do what the state says."""
         for action in actions:
             if isinstance(action, Send) and action.node in self._queues:
+                if action.message.HasField("welcome"):
+                    action.message.welcome.time = time.time()
                 self._queues[action.node].put_nowait(action.message)
             elif isinstance(action, Close) and action.node in self._queues:
                 self._queues[action.node].put_nowait(None)
             elif isinstance(action, Log):
+                if action.problem:
+                    self.state.reports.add_problem(action.text, time.monotonic())
                 _log.log(logging.ERROR if action.problem else logging.INFO, "scheduler: %s", action.text)
             elif isinstance(action, Stop) and not self.code.done():
                 self.code.set_result(action.code)
@@ -99,7 +103,8 @@ class SchedulerService:
             self.dropped += 1
             return []
         if kind == "heartbeat":
-            return self.state.heartbeat(node, now)
+            counters = message.heartbeat.counters if message.heartbeat.HasField("counters") else None
+            return self.state.heartbeat(node, now, counters)
         if kind == "enter_barrier":
             return self.state.enter_barrier(node, message.enter_barrier.number, now)
         if kind == "finish":

@@ -1,0 +1,1 @@
+"""`mxtrain status`: what a running job looks like."""
