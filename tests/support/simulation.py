@@ -83,7 +83,7 @@ class Clock:
 
 @dataclass
 class Process:
-    """A process of the job. alive: nobody has killed it. run: takes a message; streams: connections by peer."""
+    """A process of the job. alive: nobody has killed it. registered: name of the scheduler that knows it."""
 
     name: str
     role: str
@@ -91,7 +91,7 @@ class Process:
     alive: bool = True
     view: pb.View | None = None
     welcome: pb.Welcome | None = None
-    registered: bool = False
+    registered: str = ""
     node: ServerNode | None = None
     worker: "Worker | None" = None
     scheduler: SchedulerState | None = None
@@ -205,7 +205,7 @@ class World:
         self.job.killed.append(f"{process.name} at {self.now:.2f}")
         if process.role == "scheduler":
             for other in self.processes.values():
-                other.registered = False
+                other.registered = ""
         else:
             self._to_scheduler(process.name, lambda state: state.disconnected(process.name, self.now))
         self.after(self.plan.restart_after * self.random.random() * 2, lambda: self._start(process.role, process.rank))
@@ -215,7 +215,7 @@ class World:
     def _register(self, process: Process) -> None:
         scheduler = self.scheduler
         finished = process.worker is not None and process.rank in self.done
-        if finished or not process.alive or not scheduler.alive:
+        if finished or not process.alive or not scheduler.alive or process.registered == scheduler.name:
             return
         request = pb.Register(
             protocol=PROTOCOL,
@@ -228,7 +228,7 @@ class World:
             rank=process.rank,
             view=process.view,
         )
-        process.registered = True
+        process.registered = scheduler.name
         self._to_scheduler(process.name, lambda state: state.register(request, self.now))
 
     def _to_scheduler(self, sender: str, event: Callable[[SchedulerState], list]) -> None:
@@ -247,7 +247,8 @@ class World:
                 way = (scheduler.name, action.node, "grpc")
                 self._later(way, lambda node=action.node, message=message: self._from_scheduler(node, message))
             elif isinstance(action, Close) and action.node in self.processes:
-                assert not self.processes[action.node].alive, f"seed {self.seed}: {action.node} was given up"
+                given_up = self.processes[action.node].alive and not self.plan.reckless
+                assert not given_up, f"seed {self.seed}: {action.node} was given up"
 
     def _from_scheduler(self, name: str, message: pb.SchedulerMessage) -> None:
         process = self.processes[name]
@@ -257,8 +258,8 @@ class World:
         if kind in ("abort", "refused") and self.plan.reckless:
             raise Stopped(getattr(message, kind).reason)
         assert kind not in ("abort", "refused"), f"seed {self.seed}: {message} {self.job.killed}"
-        if kind == "welcome" and process.welcome is None:
-            process.welcome = message.welcome
+        if kind == "welcome" and process.view is None:
+            process.welcome, process.rank = message.welcome, message.welcome.rank
         elif kind == "view":
             if process.view is None or message.view.epoch > process.view.epoch:
                 process.view = message.view
