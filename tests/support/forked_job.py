@@ -5,6 +5,7 @@ file; each line begins with the time (seconds since 1970).
 """
 
 import atexit
+import ctypes
 import json
 import logging
 import os
@@ -28,6 +29,8 @@ LOADED = (
     "mxtrain_server.transport.scheduler_service",
     "mxtrain_server.parameters.slab_updates",
 )
+#: Of Linux's prctl: the signal that a process gets when its parent dies.
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -114,6 +117,7 @@ class ForkedJob:
     def _be(self, name: str, log: Path) -> None:
         """The life of a child; does not return."""
         code = 1
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         try:
             descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
             for number in (1, 2):
