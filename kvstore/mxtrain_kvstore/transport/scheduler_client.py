@@ -295,11 +295,11 @@ class SchedulerClient:
         again = self.rank >= 0
         self._scheduler = f"host {welcome.host}, pid {welcome.pid}"
         self.rank, self._heartbeat_interval = welcome.rank, welcome.heartbeat_interval
-        if not again:
+        if self.view is None:
             self.replaces, self.joins, self._passed = welcome.replaces, welcome.joins, welcome.released
             if self.joins:
                 self.skip_barriers(welcome.released)
-        elif self._finishing:
+        elif again and self._finishing:
             self._outgoing.put(pb.NodeMessage(finish=pb.Finish()))
 
     def _wait(self, done: Callable[[], bool], timeout: float) -> bool:

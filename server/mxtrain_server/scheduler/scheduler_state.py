@@ -32,6 +32,7 @@ class SchedulerState:
         self._streams: set[str] = set()
         self._waiting: list[tuple[pb.Register, float]] = []
         self._again: dict[str, pb.Register] = {}
+        self._fresh: dict[str, pb.Register] = {}
         self._actions: list[Action] = []
 
     # ---------------------------------------------------------------- events
@@ -54,6 +55,8 @@ class SchedulerState:
         self._streams.add(request.node)
         self._log(f"{member.name} has joined" + (f" in place of {before.name}" if before else ""))
         self._welcome(member, replaces=before is not None, joins=joins)
+        if self.phase == "forming":
+            self._fresh[request.node] = request
         if self.phase == "running":
             self._settle(now)
             self._announce_view()
@@ -116,7 +119,7 @@ class SchedulerState:
         """Look again at the nodes that wait for a rank."""
         waiting, self._waiting = self._waiting, []
         for request, since in waiting:
-            if request.node not in self._streams and self._rank_for(request) is not None:
+            if request.node not in self.members.by_node and self._rank_for(request) is not None:
                 self._actions += self.register(request, now)
             elif now - since < self.rules.heartbeat_timeout + self.rules.end_timeout:
                 self._waiting.append((request, since))
@@ -179,6 +182,7 @@ class SchedulerState:
     def disconnected(self, node: str, now: float) -> list[Action]:
         """A node's stream has ended, for whatever reason."""
         self._streams.discard(node)
+        self._fresh.pop(node, None)
         self._waiting = [waiting for waiting in self._waiting if waiting[0].node != node]
         member = self.members.by_node.get(node)
         if member is not None and member.is_active and self.phase != "aborted":
@@ -388,6 +392,7 @@ class SchedulerState:
             return self._refuse(request, refusal)
         if self.phase == "forming":
             self.phase, self._deadline = "gathering", now + self.rules.scheduler_timeout / 2
+            self._waiting += [(fresh, now) for fresh in self._fresh.values()]  # they came to take others' places
             self._log(f"a new scheduler takes over a job that runs (view {request.view.epoch})", problem=True)
         self._streams.add(request.node)
         self._again[request.node] = request
