@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,21 +16,33 @@ class Part(NamedTuple):
     length: int
 
 
-def place(size: int, loads: Sequence[int], bigarray_bound: int) -> list[Part]:
+#: An array of at least so many rows per server is cut between rows.
+ROWS_PER_SERVER = 8
+
+
+def row_unit(shape: Sequence[int], num_servers: int, sparse: bool) -> int:
+    """How many elements must stay together where an array is cut: a row of what is sparse, or has many rows."""
+    if not shape or (shape[0] < ROWS_PER_SERVER * num_servers and not sparse):
+        return 1
+    return math.prod(shape[1:])
+
+
+def place(size: int, loads: Sequence[int], bigarray_bound: int, unit: int = 1) -> list[Part]:
     """Where the elements of an array go, in order and without gaps; every part has at least one element.
 
     size: elements of the array. loads: bytes that each server holds already.
     bigarray_bound: an array of at least so many elements is cut into equal parts over all servers; a smaller one goes
     as a whole to the server with the fewest bytes, so that loads differ by no more than the largest such array.
+    unit: elements that stay together.
     """
     if size >= max(bigarray_bound, len(loads)) and len(loads) > 1:
-        return cut(size, len(loads))
+        return [part for part in cut(size, len(loads), unit) if part.length]
     return [Part(min(range(len(loads)), key=loads.__getitem__), 0, size)]
 
 
-def cut(size: int, num_parts: int) -> list[Part]:
-    """Equal parts, one per server; lengths differ by at most one."""
-    edges = [size * part // num_parts for part in range(num_parts + 1)]
+def cut(size: int, num_parts: int, unit: int = 1) -> list[Part]:
+    """Equal parts, one per server; lengths differ by at most `unit`, of which size is a multiple."""
+    edges = [size // unit * part // num_parts * unit for part in range(num_parts + 1)]
     return [Part(server, start, stop - start) for server, (start, stop) in enumerate(itertools.pairwise(edges))]
 
 

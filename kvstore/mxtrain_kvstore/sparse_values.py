@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -49,6 +49,18 @@ def write_copy(target: NDArray, source: NDArray) -> None:
     write_value(target, value.copy() if is_taken else value, source.context)
 
 
+class Stored(Protocol):
+    """What a request needs to know about a stored value."""
+
+    @property
+    def stype(self) -> str:
+        """Its storage."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+
 @dataclass
 class RowRequest:
     """The rows of one key that are wanted: outs[i] takes those numbered in row_ids[i]."""
@@ -57,7 +69,7 @@ class RowRequest:
     outs: list[NDArray]
     row_ids: list[NDArray]
 
-    def check(self, stored: NDArray) -> None:
+    def check(self, stored: Stored) -> None:
         """Raise ArgumentError or IndexRangeError where the request does not fit the stored value."""
         if stored.stype != ROW_SPARSE:
             raise ArgumentError(
@@ -79,7 +91,7 @@ class RowRequest:
         table, ctx = value_of(stored), stored.context
         for out, ids in zip(self.outs, self.row_ids, strict=True):
             with ctx.backend.active():
-                rows = _rising(ctx.xp, value_of(ids.as_in_context(ctx)))
+                rows = rising_rows(ctx.xp, value_of(ids.as_in_context(ctx)))
                 found = RowSparse(rows_at(ctx.xp, table, rows), rows, table.shape)
             if out.context is not ctx:
                 found = move(found, ctx, out.context)
@@ -87,7 +99,7 @@ class RowRequest:
                 overwrite(out.context.xp, value_of(out), found)
 
 
-def _rising(xp: Any, ids: Any) -> Any:
+def rising_rows(xp: Any, ids: Any) -> Any:
     """Numbers of rows as a new array: int64, rising, each once."""
     rows = ids.reshape(-1).astype(np.int64)
     return rows if bool((rows[1:] > rows[:-1]).all()) else xp.unique(rows)

@@ -7,9 +7,9 @@ import numpy as np
 
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.distributed.channel import Incoming
-from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.routes import Route, Routes
+from mxtrain_kvstore.distributed.rows import RowClient
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_kvstore.wire.codec import decode, decode_frame, encode, encode_frame
 from mxtrain_server.parameters.memory import PrivateMemory, SegmentMemory
@@ -99,9 +99,9 @@ class Cluster:
         """The state of each shard at its primary."""
         return [self.nodes[s.primary].replicas[s.number].state for s in self.shards.all]
 
-    def _client(self, rank: int) -> ParameterClient:
+    def _client(self, rank: int) -> RowClient:
         channel = WorkerEnd(self, rank, [shard.primary for shard in self.shards.all])
-        client = ParameterClient(channel, rank, 5, lambda: None, lambda: self.routes)
+        client = RowClient(channel, rank, 5, lambda: None, lambda: self.routes)
         client.greet(lambda shard, epoch: m.Hello(m.PROTOCOL, "job", self.workers[rank], rank, shard, epoch), 5)
         return client
 
@@ -157,7 +157,7 @@ class Cluster:
         taken, message = decode_frame(encode_frame(reply.taken, reply.message))
         self.to_worker[rank].append(Incoming(reply.shard, message, values, taken))
 
-    clients: list[ParameterClient] = []
+    clients: list[RowClient] = []
 
     @property
     def ends(self) -> list["WorkerEnd"]:

@@ -1,4 +1,4 @@
-"""A worker of a simulated job (see simulation.py): the real `ParameterClient`, and a training that shows mistakes."""
+"""A worker of a simulated job (see simulation.py): the real `RowClient`, and a training that shows mistakes."""
 
 import threading
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mxtrain_kvstore.distributed.channel import Incoming
-from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.routes import Routes
+from mxtrain_kvstore.distributed.rows import RowClient
 from mxtrain_kvstore.transport.scheduler_client import routes_of
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_kvstore.wire.codec import encode_frame
@@ -120,7 +120,7 @@ class Worker:
         view, rank, name = self.process.view, self.process.rank, self.process.name
         self._of, self._found = view, routes_of(view)
         self.channel = Channel(self.world, self.process, [route.endpoint for route in self._found.primaries])
-        client = ParameterClient(self.channel, rank, 800.0, lambda: None, self._routes)
+        client = RowClient(self.channel, rank, 800.0, lambda: None, self._routes)
         client.greet(lambda shard, epoch: m.Hello(m.PROTOCOL, "job", name, rank, shard, epoch), 800.0)
         client.ask_all(m.OpenStore, 0, "sync")
         directory = Directory(client, 0, BIGARRAY)

@@ -11,8 +11,8 @@ import threading
 from typing import ClassVar
 
 from mxtrain.base import MXNetError
-from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.distributed.flusher import Flusher
+from mxtrain_kvstore.distributed.rows import RowClient
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
 from mxtrain_kvstore.transport.scheduler_client import SchedulerClient, routes_of
 from mxtrain_kvstore.transport.shared_memory import SharedMemory
@@ -61,11 +61,11 @@ class WorkerNode:
                 atexit.register(cls._current.close)
             return cls._current
 
-    def _connect(self, view: pb.View) -> ParameterClient:
+    def _connect(self, view: pb.View) -> RowClient:
         endpoints = [route.endpoint for route in routes_of(view).primaries]
         settings, scheduler = self.settings, self.scheduler
         channel = ZmqChannel(endpoints, self.name, settings.cluster_key, settings.end_timeout)
-        client = ParameterClient(
+        client = RowClient(
             channel, self.rank, settings.wait_timeout, lambda: scheduler.failure, lambda: scheduler.routes
         )
         client.counters = scheduler.counters

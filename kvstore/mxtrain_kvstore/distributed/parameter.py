@@ -94,7 +94,8 @@ class Parameter:
 
     pushed: rounds that this worker has pushed. seen: the round that its last pull brought. staged: blocks whose push
     has been staged and not been sent. awaiting: blocks of a pull that have not come. outs: the arrays that the pull
-    fills. finish: what to call when it has. settle: waits for the pull.
+    fills. finish: what to call when it has. settle: waits for the pull. stype: the storage that the key was initialized
+    with. row_pulls: how many answers of `awaiting` bring single rows.
     """
 
     __slots__ = (
@@ -106,16 +107,23 @@ class Parameter:
         "nbytes",
         "outs",
         "pushed",
+        "row_pulls",
         "seen",
         "settle",
         "shape",
         "shares",
         "size",
         "staged",
+        "stype",
     )
 
     def __init__(
-        self, key: Hashable, shape: tuple[int, ...], dtype: np.dtype, settle: Callable[[Parameter], None]
+        self,
+        key: Hashable,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        settle: Callable[[Parameter], None],
+        stype: str = "default",
     ) -> None:
         self.key = key
         self.shape = shape
@@ -127,10 +135,24 @@ class Parameter:
         self.pushed = 0
         self.seen = 0
         self.staged = 0
+        self.stype = stype
+        self.row_pulls = 0
         self.awaiting = 0
         self.outs: list[np.ndarray] = []
         self.finish: list[Callable[[], None]] = []
         self.settle: Callable[[], None] = lambda: settle(self)
+
+    @property
+    def row_length(self) -> int:
+        """Elements of one row."""
+        return self.size // self.shape[0] if self.shape else 1
+
+    @property
+    def is_cut_by_rows(self) -> bool:
+        """Whether each server holds whole rows."""
+        return bool(self.shape) and all(
+            share.offset % self.row_length == 0 and share.elements % self.row_length == 0 for share in self.shares
+        )
 
     def describe(self) -> str:
         """The key, its shape and dtype, for people."""

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from mxtrain.context import cpu
-from mxtrain.ndarray import from_backend
+from mxtrain.ndarray import NDArray, from_backend
+from mxtrain.ndarray.sparse_array import wrap_value
+from mxtrain.ops.sparse.containers import RowSparse
 from mxtrain.optimizer import get_updater
 from mxtrain_kvstore.sums import sum_into
 from mxtrain_server.parameters.errors import RequestError
@@ -48,10 +50,20 @@ class KeyUpdates(Updates):
             parts = [array[low - origin : high - origin] for array in arrays]
             gradient = self._gather(segment, (head, end), (first, min(end, stop)), parts, source)
             if gradient is not None:
-                self._update(segment, head, end, gradient)
+                whole = from_backend(gradient.reshape(segment.shapes[head]), cpu())
+                self._update(segment, head, end, whole)
                 complete.append((head, end))
             first = min(end, stop)
         return complete
+
+    def apply_rows(
+        self, segment: Segment, first: int, stop: int, gradient: RowSparse, source: int, sparse: bool
+    ) -> bool:
+        """Update the key by a row_sparse gradient; what the optimizer does with that is its own affair."""
+        shape = segment.shapes[first]
+        values = gradient.values.reshape(len(gradient.indices), *shape[1:])
+        self._update(segment, first, stop, wrap_value(RowSparse(values, gradient.indices, shape), cpu()))
+        return False
 
     def _gather(
         self, segment: Segment, key: tuple[int, int], run: tuple[int, int], parts: list[np.ndarray], source: int
@@ -69,11 +81,10 @@ class KeyUpdates(Updates):
             return None
         return self._gathering.pop(place).gradient
 
-    def _update(self, segment: Segment, head: int, end: int, gradient: np.ndarray) -> None:
+    def _update(self, segment: Segment, head: int, end: int, gradient: NDArray) -> None:
         low, high = segment.bounds(head, end)
-        shape = segment.shapes[head]
-        weight = from_backend(segment.values[low:high].reshape(shape), cpu())
-        self.updater(segment.labels[head].key, from_backend(gradient.reshape(shape), cpu()), weight)
+        weight = from_backend(segment.values[low:high].reshape(segment.shapes[head]), cpu())
+        self.updater(segment.labels[head].key, gradient, weight)
 
     def state(self, segment: Segment, head: int, part: int) -> np.ndarray | None:
         """A view of a state array of one key; None before its first update."""

@@ -48,6 +48,7 @@ class Segment:
         self.completed = np.zeros(0, np.int64)
         self.taken = np.zeros(0, np.int64)
         self.pushed: dict[int, np.ndarray] = {}
+        self._changes: dict[int, np.ndarray] = {}  # by first block: rows in which `previous` is not of the round before
 
     @property
     def num_blocks(self) -> int:
@@ -78,6 +79,25 @@ class Segment:
         if self.previous is not None:
             low, high = self.bounds(first, stop)
             self.previous[low:high] = self.values[low:high]
+            self.forget_changes(first, stop)
+
+    def keep_previous_rows(self, head: int, stop: int, row_length: int, rows: np.ndarray) -> None:
+        """Keep the values of a key of which only these rows are about to change."""
+        if self.previous is None:
+            return
+        changed = self._changes.get(head)
+        if changed is None:
+            self.keep_previous(head, stop)
+        else:
+            low, high = self.bounds(head, stop)
+            before, now = (array[low:high].reshape(-1, row_length) for array in (self.previous, self.values))
+            before[changed] = now[changed]
+        self._changes[head] = rows
+
+    def forget_changes(self, first: int, stop: int) -> None:
+        """Other values than single rows of these blocks have changed."""
+        for head in [head for head in self._changes if head < stop and self.key_blocks(head)[1] > first]:
+            del self._changes[head]
 
     def pushed_by(self, rank: int) -> np.ndarray:
         """The last round that a worker has pushed, for each block."""

@@ -10,9 +10,12 @@ import numpy as np
 
 from mxtrain.context import cpu
 from mxtrain.ndarray import NDArray, from_backend
+from mxtrain.ops.kernels.sparse.conversion import to_dense
+from mxtrain.ops.sparse.containers import RowSparse
 from mxtrain.optimizer.kernel_optimizer import KernelOptimizer
 from mxtrain_kvstore.sums import CHUNK, chunks, sum_into
 from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.row_updates import update_rows
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.updates import Updates
 
@@ -47,21 +50,37 @@ class SlabUpdates(Updates):
             self._update(slab, start, end, [array[low - origin : high - origin] for array in arrays])
         return [(first, stop)]
 
-    def _update(self, slab: Slab, first: int, stop: int, arrays: list[np.ndarray]) -> None:
-        """Update blocks that have one learning rate and count; sums stay in the processor's cache."""
+    def apply_rows(
+        self, segment: Segment, first: int, stop: int, gradient: RowSparse, source: int, sparse: bool
+    ) -> bool:
+        """One update of a key, lazy where the optimizer is."""
+        slab = self.slab(segment)
+        slab.prepare(first, stop)
+        if len(list(slab.alike(first, stop))) > 1:  # its blocks have been updated unequally often
+            self.apply(segment, first, stop, [to_dense(np, gradient).reshape(-1)], source)
+            return False
+        hyper = self._hyper(slab, first, stop)
+        return update_rows(self.optimizer, gradient, slab.views(*segment.bounds(first, stop)), hyper, sparse)
+
+    def _hyper(self, slab: Slab, first: int, stop: int) -> dict[str, Any]:
+        """Count an update of blocks that have one learning rate and count; lr, wd and t of it."""
         optimizer = self.optimizer
         slab.counts[first:stop] += 1
         count = int(slab.counts[first])
         optimizer.num_update = max(optimizer.num_update, count)
         lr = float(optimizer.learning_rate * slab.lr_mult[first])
-        wd = float(optimizer.wd * slab.wd_mult[first])
+        return {"lr": lr, "wd": float(optimizer.wd * slab.wd_mult[first]), "t": count}
+
+    def _update(self, slab: Slab, first: int, stop: int, arrays: list[np.ndarray]) -> None:
+        """Update blocks that have one learning rate and count; sums stay in the processor's cache."""
+        hyper = self._hyper(slab, first, stop)
         low, high = slab.segment.bounds(first, stop)
         gradient = np.empty(min(CHUNK, high - low), slab.segment.dtype)
         for start, end in chunks(high - low):
             total = gradient[: end - start]
             sum_into(total, [array[start:end] for array in arrays])
             weight, states, low_precision = slab.views(low + start, low + end)
-            optimizer.step(np, weight, total, states, lr=lr, wd=wd, t=count, low_precision=low_precision)
+            self.optimizer.step(np, weight, total, states, low_precision=low_precision, **hyper)
 
     def state(self, segment: Segment, head: int, part: int) -> np.ndarray | None:
         """A view of a state array of one key; None before its first update."""

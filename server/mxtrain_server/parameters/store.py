@@ -12,6 +12,7 @@ from mxtrain_server.parameters.contributions import Contributions, Piece
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.intervals import equal_runs, runs_where
 from mxtrain_server.parameters.memory import Memory
+from mxtrain_server.parameters.row_pieces import RowsPiece, Table, as_rows, row_sum
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.updates import NoOptimizer, Replace, Updates
 
@@ -120,6 +121,23 @@ class Store:
         self.contributions[segment.number].add(number, Piece(rank, first, stop, low, values, blocks))
         return self.advance(segment, first, stop)
 
+    def push_rows(self, segment: Segment, number: int, piece: RowsPiece) -> list[CompletedRun]:
+        """Take one worker's push of rows of a key, in round `number`; otherwise as `push`."""
+        pushed = segment.pushed_by(piece.rank)[piece.first : piece.stop]
+        if not bool((pushed == number - 1).all()):
+            if bool((pushed >= number).all()):
+                self.duplicates += 1
+                return []
+            raise RequestError(
+                f"Key {segment.labels[piece.first].key!r} of worker {piece.rank}: expected round "
+                f"{int(pushed.min()) + 1}. Received: round {number}."
+            )
+        pushed[:] = number
+        if self.mode == "async":
+            return self._apply_rows(segment, [piece], piece.rank)
+        self.contributions[segment.number].add(number, piece)
+        return self.advance(segment, piece.first, piece.stop)
+
     def _push_new(
         self, rank: int, segment: Segment, first: int, stop: int, number: int, values: np.ndarray, new: np.ndarray
     ) -> list[CompletedRun]:
@@ -160,6 +178,9 @@ class Store:
         segment.taken[first:stop] = number
         completed: list[CompletedRun] = []
         for start, end, pieces in self.contributions[segment.number].take(number, first, stop):
+            if rows := as_rows(pieces, start, end):
+                completed += self._apply_rows(segment, rows, -1)
+                continue
             low, high = segment.bounds(start, end)
             arrays = [piece.part(low, high) for piece in pieces]
             completed += self._apply(segment, start, end, arrays, -1)
@@ -173,6 +194,17 @@ class Store:
         for start, end in runs:
             segment.completed[start:end] = segment.taken[start:end]
         return [CompletedRun(segment, start, end) for start, end in runs]
+
+    def _apply_rows(self, segment: Segment, pieces: Sequence[RowsPiece], source: int) -> list[CompletedRun]:
+        """A round of one key, in which only rows were pushed."""
+        table = Table.of(segment, pieces[0].first)
+        gradient = row_sum(pieces, table.num_rows)
+        sparse = any(piece.sparse for piece in pieces)
+        segment.keep_previous_rows(table.head, table.stop, table.row_length, gradient.indices)
+        if not self.updates.apply_rows(segment, table.head, table.stop, gradient, source, sparse):
+            segment.forget_changes(table.head, table.stop)
+        segment.completed[table.head : table.stop] = segment.taken[table.head : table.stop]
+        return [CompletedRun(segment, table.head, table.stop)]
 
     # ---------------------------------------------------------------- members
 

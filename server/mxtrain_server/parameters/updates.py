@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mxtrain.ops.sparse.containers import RowSparse
 from mxtrain_kvstore.sums import sum_into
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.segment import Segment
@@ -24,6 +25,16 @@ class Updates(ABC):
 
         source: the rank that pushed, where rounds are not shared; else -1. Returns the runs of blocks (first, stop)
         whose values are now those of the round; with some optimizers only the last block of a key completes it.
+        """
+
+    @abstractmethod
+    def apply_rows(
+        self, segment: Segment, first: int, stop: int, gradient: RowSparse, source: int, sparse: bool
+    ) -> bool:
+        """Take one round's values of a key, blocks `first` to `stop`, of which only rows were pushed.
+
+        gradient: their sum, of shape (rows, elements of a row). sparse: the key was initialized as row_sparse. True:
+        all other rows are as they were.
         """
 
     def state(self, segment: Segment, head: int, part: int) -> np.ndarray | None:
@@ -65,6 +76,16 @@ class Replace(Updates):
         sum_into(segment.values[low:high], arrays)
         return [(first, stop)]
 
+    def apply_rows(
+        self, segment: Segment, first: int, stop: int, gradient: RowSparse, source: int, sparse: bool
+    ) -> bool:
+        """The values become the sum, in which the other rows are zeros."""
+        low, high = segment.bounds(first, stop)
+        values = segment.values[low:high]
+        values[:] = 0
+        values.reshape(gradient.shape)[gradient.indices] = gradient.values
+        return False
+
 
 class NoOptimizer(Updates):
     """An asynchronous store before its optimizer: there is nothing that a single push could mean."""
@@ -73,4 +94,14 @@ class NoOptimizer(Updates):
         self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
     ) -> list[tuple[int, int]]:
         """Refuse the push, as MXNet 1.9.1 does."""
-        raise RequestError("dist_async applies each push by an optimizer: call set_optimizer before the first push.")
+        raise _nothing_to_apply()
+
+    def apply_rows(
+        self, segment: Segment, first: int, stop: int, gradient: RowSparse, source: int, sparse: bool
+    ) -> bool:
+        """Refuse the push."""
+        raise _nothing_to_apply()
+
+
+def _nothing_to_apply() -> RequestError:
+    return RequestError("dist_async applies each push by an optimizer: call set_optimizer before the first push.")
