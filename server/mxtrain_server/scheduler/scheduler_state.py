@@ -5,6 +5,7 @@ from __future__ import annotations
 from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_server.scheduler.actions import PROTOCOL, Action, Close, Log, SchedulerRules, Send, Stop
 from mxtrain_server.scheduler.members import ROLE_NAMES, Member, Members
+from mxtrain_server.scheduler.refusals import refusal_of
 from mxtrain_server.scheduler.reports import Reports
 from mxtrain_server.scheduler.shards import Shards
 
@@ -235,17 +236,8 @@ class SchedulerState:
 
     def _refusal(self, request: pb.Register) -> str:
         """Why a node cannot be taken, whatever its rank; "" where it can."""
-        if request.protocol != PROTOCOL:
-            return f"Expected: protocol {PROTOCOL}. Received: {request.protocol}. Install one version everywhere."
-        if request.job != self.rules.job:
-            return f"Expected: a node of job {self.rules.job!r}. Received: one of job {request.job!r}."
-        if request.role not in self.members.expected:
-            return "Expected: a server or a worker. Received: neither."
-        if request.role == pb.ROLE_SERVER and not request.endpoint:
-            return "Expected: the address of a server. Received: none."
-        if not request.node or request.node in self.members.by_node:
-            return "Expected: a node with a name of its own. Received: one without, or one that is there."
-        return "" if self.phase in ("forming", "gathering", "running") else f"The job has {self.phase}. {self.reason}"
+        ended = "" if self.phase in ("forming", "gathering", "running") else f"The job has {self.phase}. {self.reason}"
+        return refusal_of(request, self.rules.job, self.members) or ended
 
     def _full(self, request: pb.Register) -> str:
         role = ROLE_NAMES[request.role]
