@@ -231,6 +231,17 @@ class Conversation:
     def _take(self, incoming: Incoming) -> None:
         if self.recoverable:
             self.outboxes[incoming.server].trim(incoming.taken)
+        try:
+            self._handle(incoming)
+        except MXNetError:
+            raise
+        except (LookupError, TypeError, ValueError) as error:
+            raise MXNetError(
+                f"Worker {self.rank}: expected a message of server {incoming.server} that fits what was asked. "
+                f"Received: {incoming.message!r:.200} ({error!r:.200})."
+            ) from error
+
+    def _handle(self, incoming: Incoming) -> None:
         handler = self._handlers.get(type(incoming.message))
         if handler is not None:
             handler(incoming)

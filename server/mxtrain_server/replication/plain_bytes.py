@@ -23,7 +23,7 @@ def from_bytes(data: Any) -> Any:
     """The tree of such bytes; arrays can be written. Raises WireError for other bytes."""
     try:
         return msgpack.unpackb(data, ext_hook=_unpack_array, strict_map_key=False, use_list=True)
-    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:  # TypeError: a list as a key
         raise WireError(
             f"Expected: a snapshot of a shard. Received: {len(data)} other bytes ({error!r:.100})."
         ) from error

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mxtrain.base import MXNetError
 from mxtrain_kvstore.wire import messages as m
+from mxtrain_kvstore.wire.codec import WireError
 from mxtrain_server.parameters import snapshot
 from mxtrain_server.parameters.answers import Answer
 from mxtrain_server.parameters.server_state import ServerState
@@ -218,8 +220,9 @@ class Replica:
             self._assembly = Assembly(part.change, part.total)
         if self._assembly is None or not self._assembly.add(part, payload):
             return False
-        self._load(from_bytes(self._assembly.data))
-        self.index, self._assembly, self._asked = part.change, None, -1
+        data, self._assembly = self._assembly.data, None
+        self._load(from_bytes(data))
+        self.index, self._asked = part.change, -1
         return True
 
     def teach_again(self, node: str) -> list[Action]:
@@ -246,11 +249,18 @@ class Replica:
             "state": snapshot.dump(self.state),
         }
 
-    def _load(self, tree: Mapping[str, Any]) -> None:
-        self.workers = dict(tree["workers"])
-        self.sessions = {node: Session.load(part) for node, part in tree["sessions"]}
-        self.state = self.state.fresh()
-        snapshot.load(self.state, tree["state"])
+    def _load(self, tree: Any) -> None:
+        """Know what `_dump` gave. Raises WireError for another tree, and then nothing has changed."""
+        state = self.state.fresh()
+        try:
+            workers = dict(tree["workers"])
+            sessions = {node: Session.load(part) for node, part in tree["sessions"]}
+            snapshot.load(state, tree["state"])
+        except (MXNetError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+            raise WireError(
+                f"Expected: what shard {self.shard} knows. Received: another tree ({error!r:.99})."
+            ) from error
+        self.workers, self.sessions, self.state = workers, sessions, state
 
     # ---------------------------------------------------------------- answers
 
