@@ -178,6 +178,10 @@ class Store:
         segment.taken[first:stop] = number
         completed: list[CompletedRun] = []
         for start, end, pieces in self.contributions[segment.number].take(number, first, stop):
+            if not pieces:  # who should have pushed has joined, or left, in between
+                segment.completed[start:end] = number
+                completed.append(CompletedRun(segment, start, end))
+                continue
             if rows := as_rows(pieces, start, end):
                 completed += self._apply_rows(segment, rows, -1)
                 continue
