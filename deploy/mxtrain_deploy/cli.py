@@ -130,6 +130,20 @@ def status_command(**options: Any) -> Action:
     return action
 
 
+@cli.command("metrics-token")
+@click.option("--cluster-key", envvar="MXTRAIN_CLUSTER_KEY", required=True, show_envvar=True, help="The job's key.")
+def metrics_token_command(cluster_key: str) -> Action:
+    """Print the bearer token by which Prometheus may read the metrics of a job that leaves one machine."""
+
+    def action() -> int:
+        from mxtrain_server.metrics.access import derived_token
+
+        click.echo(derived_token(cluster_key))
+        return 0
+
+    return action
+
+
 @cli.command("run", context_settings=_ANY_WORDS)
 @click.argument("script", type=click.Path())
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)

@@ -126,6 +126,17 @@ SETTINGS: tuple[Setting, ...] = (
         "elements from which an array is cut over all servers",
     ),
     Setting(
+        "metrics_port",
+        ("MXTRAIN_METRICS_PORT",),
+        _port,
+        None,
+        "port of the scheduler's Prometheus metrics; server R takes the one R + 1 above it; 0: each any free one",
+    ),
+    Setting("metrics_host", ("MXTRAIN_METRICS_HOST",), str, "127.0.0.1", "address on which metrics are served"),
+    Setting(
+        "metrics_token", ("MXTRAIN_METRICS_TOKEN",), str, None, "bearer token for metrics; `mxtrain metrics-token`"
+    ),
+    Setting(
         "verbose", ("MXTRAIN_VERBOSE", "PS_VERBOSE"), _count, 0, "what is logged: 0: problems; 1: events; 2: details"
     ),
 )
@@ -161,6 +172,9 @@ class ClusterSettings:
     max_workers: int = 0
     transport: str = "auto"
     bigarray_bound: int = 1_000_000
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    metrics_token: str | None = None
     verbose: int = 0
 
     @property

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
+from mxtrain_server.metrics.exporter import start_exporter
+from mxtrain_server.metrics.server_metrics import ServerMetrics
 from mxtrain_server.parameters.server_state import ServerState
 from mxtrain_server.replication.server_node import ServerNode
 from mxtrain_server.replication.server_view import endpoints_of, server_view
@@ -105,10 +107,11 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     client.on_change = service.wake
     service.synced = client.synced
     service.counters = client.counters
-    stop = threading.Event()
+    stop, exporter = threading.Event(), None
     with _signals(stop):
         try:
             rank = client.register()
+            exporter = start_exporter(ServerMetrics(client.counters, rank), settings, f"server {rank}", rank + 1)
             _log.info("server %d (pid %d) listens on %s", rank, os.getpid(), service.endpoint)
             memory = segment_memory(settings)
             keeps = settings.replace_timeout > 0
@@ -119,6 +122,8 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
             service.serve(node, partial(_look_around, client, service, node, stop), _POLL)
             return _end_server(client, rank, interrupted=stop.is_set())
         finally:
+            if exporter is not None:
+                exporter.close()
             client.close()
             service.close()
 

@@ -25,7 +25,7 @@ def ask_status(address: str, cluster_key: str | None, timeout: float) -> pb.Stat
         try:
             reply: pb.StatusReply = rpc.SchedulerStub(channel).Status(pb.StatusRequest(), timeout=timeout)
         except grpc.RpcError as error:
-            code = error.code().name  # type: ignore[attr-defined]  # a call's error is a call, too
+            code = error.code().name
             raise MXNetError(
                 f"No scheduler answered at {address} within {timeout:g} s ({code}). Check that the job runs, the "
                 "address and port, and that MXTRAIN_CLUSTER_KEY is the job's (none for a job on loopback)."

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -16,6 +17,8 @@ from mxtrain_kvstore.network import require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.tls import server_credentials
 from mxtrain_protos import scheduler_pb2 as pb
+from mxtrain_server.metrics.exporter import start_exporter
+from mxtrain_server.metrics.scheduler_metrics import SchedulerMetrics
 from mxtrain_server.scheduler.actions import Action, Close, Log, Send, Stop
 from mxtrain_server.scheduler.scheduler_state import SchedulerState
 
@@ -23,6 +26,8 @@ _log = logging.getLogger("mxtrain.scheduler")
 
 #: Seconds between looks at deadlines.
 _TICK = 0.25
+#: Seconds that a reader of metrics waits for the loop.
+_STATUS_TIMEOUT = 5.0
 #: Most bytes of one message.
 _MAX_MESSAGE = 1 << 20
 _OPTIONS = (
@@ -113,7 +118,9 @@ class SchedulerService:
             return self.state.synced(node, message.synced.shard, message.synced.node, now)
         return self.state.fail(node, message.fail.reason, now)
 
-    async def status(self, request: pb.StatusRequest | None, context: grpc.aio.ServicerContext) -> pb.StatusReply:
+    async def status(
+        self, request: pb.StatusRequest | None, context: grpc.aio.ServicerContext | None = None
+    ) -> pb.StatusReply:
         """What the job looks like."""
         reply = self.state.status(time.monotonic())
         reply.dropped_messages = self.dropped
@@ -150,6 +157,9 @@ async def serve_scheduler(state: SchedulerState, settings: ClusterSettings, stop
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers((service.handlers(),))
     _bind(server, settings)
+    loop = asyncio.get_running_loop()
+    metrics = SchedulerMetrics(partial(_ask, service, loop))
+    exporter = start_exporter(metrics, settings, "scheduler", 0)
     await server.start()
     ticking = asyncio.create_task(service.tick())
     interruption = asyncio.create_task(stop.wait())
@@ -158,9 +168,16 @@ async def serve_scheduler(state: SchedulerState, settings: ClusterSettings, stop
     if stop.is_set():
         service.carry_out(state.interrupt(time.monotonic()))
     await server.stop(grace=1.0)
+    if exporter is not None:
+        await asyncio.to_thread(exporter.close)
     for task in (ticking, interruption):
         task.cancel()
     return await service.code
+
+
+def _ask(service: SchedulerService, loop: asyncio.AbstractEventLoop) -> pb.StatusReply:
+    """The status, from another thread than the loop's."""
+    return asyncio.run_coroutine_threadsafe(service.status(None), loop).result(_STATUS_TIMEOUT)
 
 
 def _bind(server: grpc.aio.Server, settings: ClusterSettings) -> int:
