@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from mxtrain.atomic_write import write_atomically
-from mxtrain.base import ArgumentTypeError, MXNetError
+from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.context import Context, cpu
 from mxtrain.ndarray import NDArray, empty
 from mxtrain.ndarray.sparse_array import value_of, write_value
 from mxtrain.optimizer import Optimizer, get_updater
-from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_form
+from mxtrain_kvstore.compression.device_copies import CompressedCopies
+from mxtrain_kvstore.compression.parameters import read_params
+from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_float32, require_form
 from mxtrain_kvstore.sparse_values import has_sparse, require_no_csr, row_requests, sparse_sum, write_copy
 from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
 from mxtrain_kvstore.sums import sum_into
@@ -32,6 +34,7 @@ class LocalKVStore(KVStore):
         self._on_device = "device" in kind or kind == "nccl"
         self._stored: dict[Key, NDArray] = {}
         self._merged: dict[Key, NDArray] = {}
+        self._compressed: CompressedCopies | None = None
 
     def init(self, key: Any, value: Any) -> None:
         """Make new keys; see KVStore.init."""
@@ -52,11 +55,16 @@ class LocalKVStore(KVStore):
                 require_form(single, array, stored.shape, "a push")
                 require_dtype(single, array, stored.raw_buffer.dtype)
                 require_no_csr(single, array)
+            if self._compressed is not None and not has_sparse(stored, *values):
+                require_float32(single, stored.raw_buffer.dtype)
         for single, values in pairs:
             stored = self._stored[single]
             if has_sparse(stored, *values):
                 self._push_sparse(single, stored, values)
-            elif self._updater is None:
+                continue
+            if self._compressed is not None:
+                values = self._compressed.decoded(single, values)
+            if self._updater is None:
                 reduce_into(stored, values)
             else:
                 merged = self._merge(single, values)
@@ -116,6 +124,18 @@ class LocalKVStore(KVStore):
             request.check(self._find(request.key))
         for request in requests:
             request.fill(self._stored[request.key])
+
+    def set_gradient_compression(self, compression_params: dict[str, Any]) -> None:
+        """Take every device's copy as it would arrive in that form; only where copies are summed on a device.
+
+        Sparse values are taken as they are, as in MXNet. See KVStore.set_gradient_compression.
+        """
+        if not self._on_device:
+            super().set_gradient_compression(compression_params)
+        compression = read_params(compression_params)
+        if compression.pull is not None:
+            raise ArgumentError(f"KVStore {self.type!r}: nothing is sent back. Expected: no 'pull'.")
+        self._compressed = CompressedCopies(compression.push)
 
     # ---------------------------------------------------------------- optimizer
 

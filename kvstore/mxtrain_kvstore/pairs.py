@@ -63,3 +63,11 @@ def require_dtype(key: Key, array: NDArray, dtype: Any) -> None:
         raise ArgumentTypeError(
             f"Key {key!r}: expected a push of {dtype.name}, as initialized. Received: {found.name}. Cast it first."
         )
+
+
+def require_float32(key: Key, dtype: Any) -> None:
+    """Raise ArgumentTypeError unless values of a dtype can be compressed."""
+    if dtype != np.float32:
+        raise ArgumentTypeError(
+            f"Key {key!r}: gradient compression is only supported for float32 parameters. Received: {dtype.name}."
+        )

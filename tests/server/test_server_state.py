@@ -88,9 +88,10 @@ def test_commands_reach_the_controller() -> None:
 small = st.integers(0, 3)
 runs = st.lists(st.tuples(small, small, st.integers(1, 4), small).map(list), min_size=1, max_size=3)
 payloads = st.none() | st.binary(max_size=48).map(lambda data: np.frombuffer(data, np.uint8))
+codecs = st.sampled_from([m.NO_CODEC, ["2bit", 0.5], ["2bit", -1.0], ["topk", 0.5], ["fp16", 0.0], ["zip", 0.0]])
 anything = st.one_of(
-    st.builds(m.Push, runs, st.booleans()),
-    st.builds(m.Pull, runs, st.booleans()),
+    st.builds(m.Push, runs, st.booleans(), codecs),
+    st.builds(m.Pull, runs, st.booleans(), codecs),
     st.builds(m.Write, runs),
     st.builds(m.Explain, small, runs),
     st.builds(m.ReadState, small, small, small, small, small, small),

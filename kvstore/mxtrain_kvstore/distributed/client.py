@@ -10,6 +10,9 @@ from functools import partial
 import numpy as np
 
 from mxtrain.base import MXNetError
+from mxtrain_kvstore.compression.codec import Codec
+from mxtrain_kvstore.compression.feedback import compress
+from mxtrain_kvstore.compression.parameters import Compression, codec_of
 from mxtrain_kvstore.distributed.batch import BATCH_BYTES, BLOCK_WEIGHT, runs_of
 from mxtrain_kvstore.distributed.channel import Channel, Incoming, SharedFiles
 from mxtrain_kvstore.distributed.conversation import Conversation
@@ -102,9 +105,14 @@ class ParameterClient(Conversation):
             self._staged(block)
 
     def _send_push(self, block: Block, sources: Sequence[np.ndarray]) -> None:
-        values = _summed(block, sources).reshape(-1).view(np.uint8)
+        values = _summed(block, sources).reshape(-1)
         run = [block.number, block.index, 1, block.parameter.pushed]
-        self.send(block.lane.server, m.Push([run], False), values)
+        codec = block.segment.codec
+        if codec is None:
+            self.send(block.lane.server, m.Push([run], False), values.view(np.uint8))
+        else:
+            residual = block.segment.residual(block.position, block.position + block.length)
+            self.send(block.lane.server, m.Push([run], False, codec.form), compress(codec, values, residual))
 
     def _staged(self, block: Block) -> None:
         """See to it that what was staged goes out: at once where it is much, and else even if nobody waits for it."""
@@ -172,6 +180,16 @@ class ParameterClient(Conversation):
             if self.abandoned:
                 self._leave_abandoned()
 
+    def compress(self, store: int, compression: Compression) -> None:
+        """Encode what is pushed to a store, and pulled from it, from now on."""
+        with self.lock:
+            self.flush()
+            for lane in self.lanes:
+                for segment in lane.segments.values():
+                    if segment.store == store:
+                        segment.compress_by(compression)
+                        lane.compressing = True
+
     # ---------------------------------------------------------------- stores
 
     def leave(self, store: int) -> None:
@@ -207,13 +225,26 @@ class ParameterClient(Conversation):
         """Send a lane's pushes, then its pulls: a pull asks for what pushes before it bring about."""
         for batch in lane.batches:
             if batch.pushes:
-                runs = batch.take_pushes()
-                self.send(lane.server, m.Push(runs, batch.mapped), None if batch.mapped else lane.payload(runs))
+                for codec, runs in lane.by_codec(batch.take_pushes()):
+                    self._send_staged(lane, batch.mapped, runs, codec)
         for batch in lane.batches:
             if batch.pulls:
-                self.send(lane.server, m.Pull(batch.take_pulls(), batch.mapped and not lane.unseen))
+                self._send_pulls(lane, batch.take_pulls(), batch.mapped and not lane.unseen)
             batch.weight = 0
         lane.pending = False
+
+    def _send_staged(self, lane: Lane, mapped: bool, runs: list[m.Run], codec: Codec | None) -> None:
+        if codec is None:
+            self.send(lane.server, m.Push(runs, mapped), None if mapped else lane.payload(runs))
+        elif mapped:
+            lane.quantize(runs, codec)
+            self.send(lane.server, m.Push(runs, True))
+        else:
+            self.send(lane.server, m.Push(runs, False, codec.form), lane.encoded(runs, codec))
+
+    def _send_pulls(self, lane: Lane, runs: list[m.Run], mapped: bool) -> None:
+        for codec, part in lane.by_codec(runs, pull=True):
+            self.send(lane.server, m.Pull(part, mapped, m.NO_CODEC if codec is None else codec.form))
 
     def _take_pulled(self, incoming: Incoming) -> None:
         segments = self.lanes[incoming.server].segments
@@ -221,15 +252,17 @@ class ParameterClient(Conversation):
             for number, first, count, reached in incoming.message.runs:
                 for block in segments[number].run(first, count):
                     if block.values is not None:
-                        _arrive(block, block.values, reached)
+                        _arrive(block, _as_decoded(block.values, segments[number].pull_codec), reached)
             return
+        codec = codec_of(*incoming.message.codec)
         position = 0
         payload = np.empty(0, np.uint8) if incoming.payload is None else incoming.payload
         for number, first, count, reached in incoming.message.runs:
             segment = segments[number]
             for block in segment.run(first, count):
-                end = position + block.nbytes
-                values = payload[position:end].view(segment.dtype)
+                end = position + (block.nbytes if codec is None else codec.encoded_size(block.length))
+                code = payload[position:end]
+                values = code.view(segment.dtype) if codec is None else codec.decode(code, block.length)
                 _arrive(block, values.reshape(block.parameter.shape) if block.whole else values, reached)
                 position = end
 
@@ -273,7 +306,7 @@ class ParameterClient(Conversation):
         if wanted:
             runs = runs_of(wanted)
             for start in range(0, len(runs), m.MAX_ITEMS):
-                self.send(server, m.Pull(runs[start : start + m.MAX_ITEMS], False))
+                self._send_pulls(lane, runs[start : start + m.MAX_ITEMS], False)
 
     def _what_delays(self, parameter: Parameter) -> str:
         """What a pull is waiting for, asked of the servers where they answer."""
@@ -313,6 +346,13 @@ def _arrive(block: Block, values: np.ndarray, reached: int) -> None:
         finish, parameter.finish = parameter.finish, []
         for call in finish:
             call()
+
+
+def _as_decoded(values: np.ndarray, codec: Codec | None) -> np.ndarray:
+    """The values as they would come by a message."""
+    if codec is None:
+        return values
+    return codec.decode(codec.encode(values.reshape(-1)), values.size).reshape(values.shape)
 
 
 def _parts(block: Block, sources: Sequence[np.ndarray]) -> Sequence[np.ndarray]:

@@ -12,13 +12,13 @@ from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
 from mxtrain.device import to_numpy
 from mxtrain.ndarray import NDArray, empty
 from mxtrain.optimizer import Optimizer
-from mxtrain_kvstore.distributed import optimizer_states, positions, sparse
+from mxtrain_kvstore.compression.parameters import read_params
+from mxtrain_kvstore.distributed import optimizer_states, positions
 from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.node import WorkerNode
 from mxtrain_kvstore.distributed.parameter import Parameter
 from mxtrain_kvstore.local import reduce_into
-from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_form
-from mxtrain_kvstore.sparse_values import has_sparse
+from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_float32, require_form
 from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_protos import scheduler_pb2 as pb
@@ -57,7 +57,9 @@ class DistKVStore(KVStore):
         for single, values in pairs:
             if single in self._parameters or len(values) > 1:
                 raise duplicate_init(single)
-        self._directory.add(keys, [sparse.initial_value(single, values[0]) for single, values in pairs])
+            if not values[0].size:
+                raise ArgumentError(f"Key {single!r}: expected at least one element. Received: {values[0].shape}.")
+        self._directory.add(keys, [to_numpy(values[0].data_array) for _, values in pairs])
 
     def push(self, key: Any, value: Any, priority: int = 0) -> None:
         """Send values to the servers; see KVStore.push."""
@@ -70,6 +72,8 @@ class DistKVStore(KVStore):
                 parameter = self._find(key)
             data = value.data_array
             if data.shape == parameter.shape and data.dtype is parameter.dtype and type(data) is np.ndarray:
+                if self._directory.compression is not None:
+                    require_float32(parameter.key, parameter.dtype)
                 self._client.push(parameter, (data,))
                 return
         for single, values in paired(key, value):
@@ -77,10 +81,9 @@ class DistKVStore(KVStore):
             for array in values:
                 require_form(single, array, parameter.shape, "a push")
                 require_dtype(single, array, parameter.dtype)
-            if has_sparse(*values):
-                sparse.push_sparse(self._client, parameter, values)
-            else:
-                self._client.push(parameter, _on_host(values))
+            if self._directory.compression is not None:
+                require_float32(single, parameter.dtype)
+            self._client.push(parameter, _on_host(values))
 
     def _find(self, key: Any) -> Parameter:
         try:
@@ -105,15 +108,7 @@ class DistKVStore(KVStore):
         for single, outs in paired(key, out, "out"):
             parameter = self._find(single)
             for array in outs:
-                if not has_sparse(array):
-                    self._pull_to(parameter, array)
-                elif not ignore_sparse:
-                    require_form(single, array, parameter.shape, "an out")
-                    sparse.pull_whole(self._client, parameter, array)
-
-    def row_sparse_pull(self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None) -> None:
-        """Get single rows, and wait for them; see KVStore.row_sparse_pull."""
-        sparse.row_sparse_pull(self._client, self._find, key, out, row_ids)
+                self._pull_to(parameter, array)
 
     def _pull_to(self, parameter: Parameter, array: NDArray) -> None:
         data = array.data_array  # waits for whatever was on its way to the array before
@@ -125,6 +120,10 @@ class DistKVStore(KVStore):
             host = np.empty(parameter.shape, parameter.dtype)
             self._client.pull(parameter, (host,), lambda: _upload(host, array))
         array.defer(parameter.settle)
+
+    def set_gradient_compression(self, compression_params: dict[str, Any]) -> None:
+        """Compress what this worker pushes, summed over its devices; see KVStore.set_gradient_compression."""
+        self._directory.compress(read_params(compression_params))
 
     # ---------------------------------------------------------------- optimizer
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mxtrain.base import MXNetError
+from mxtrain_kvstore.compression.codec import Codec
+from mxtrain_kvstore.compression.feedback import compress, quantize
+from mxtrain_kvstore.compression.parameters import Compression
 from mxtrain_kvstore.distributed.batch import Batch
 from mxtrain_kvstore.distributed.parameter import Block
 from mxtrain_kvstore.wire.messages import Run
@@ -14,7 +19,8 @@ class LaneSegment:
     """A server's segment as a worker sees it; memory that is never touched costs nothing.
 
     staging: where pushes are put together, laid out like the segment. values: the server's memory, mapped, or None.
-    shared: the server reads `staging` itself.
+    shared: the server reads `staging` itself. codec, pull_codec: how values are encoded on their way to the server and
+    back; None: not at all. In memory that is shared they are replaced by what their code would be decoded to.
     """
 
     def __init__(self, number: int, store: int, dtype: np.dtype) -> None:
@@ -24,7 +30,23 @@ class LaneSegment:
         self.staging = np.empty(0, dtype)
         self.values: np.ndarray | None = None
         self.shared = False
+        self.codec: Codec | None = None
+        self.pull_codec: Codec | None = None
+        self._residual = np.empty(0, np.float32)
         self._blocks: list[Block | None] = []
+
+    def compress_by(self, compression: Compression) -> None:
+        """Encode what is pushed and pulled from now on, where it is float32."""
+        if self.dtype == np.float32:
+            self.codec, self.pull_codec = compression
+
+    def residual(self, low: int, high: int) -> np.ndarray:
+        """What codes have left out of the elements that were pushed, and what the next push adds."""
+        if self._residual.size < high:
+            # untouched pages cost nothing, so room for the whole segment is asked for
+            before, self._residual = self._residual, np.zeros(max(high, self.staging.size), np.float32)
+            self._residual[: before.size] = before
+        return self._residual[low:high]
 
     def lose_sight(self) -> None:
         """The memory that is mapped is not the server's any more."""
@@ -73,7 +95,7 @@ class LaneSegment:
 class Lane:
     """The segments of one server, and what has not been sent to it yet. pending: there is such.
 
-    unseen: shared segments whose memory is not mapped at the moment.
+    unseen: shared segments whose memory is not mapped at the moment. compressing: there are segments with a codec.
     """
 
     def __init__(self, server: int) -> None:
@@ -81,6 +103,7 @@ class Lane:
         self.segments: dict[int, LaneSegment] = {}
         self.batches = (Batch(mapped=False), Batch(mapped=True))
         self.pending = False
+        self.compressing = False
         self.unseen: set[int] = set()
 
     def unshare(self, segment: LaneSegment) -> None:
@@ -105,3 +128,33 @@ class Lane:
         blocks = segment.run(run[1], run[2])
         first, last = blocks[0], blocks[-1]
         return segment.staging[first.position : last.position + last.length].view(np.uint8)
+
+    def by_codec(self, runs: list[Run], pull: bool = False) -> Iterator[tuple[Codec | None, list[Run]]]:
+        """Runs, pushed or pulled, with the codec of their segments; together where it is one."""
+        if not self.compressing:
+            yield None, runs
+            return
+        groups: dict[Codec | None, list[Run]] = {}
+        for run in runs:
+            segment = self.segments[run[0]]
+            groups.setdefault(segment.pull_codec if pull else segment.codec, []).append(run)
+        yield from groups.items()
+
+    def encoded(self, runs: list[Run], codec: Codec) -> np.ndarray:
+        """The codes of staged values, as bytes, one after the other."""
+        parts = [compress(codec, *unit) for run in runs for unit in self._units(run, codec)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def quantize(self, runs: list[Run], codec: Codec) -> None:
+        """Replace staged values by what their codes would be decoded to."""
+        for run in runs:
+            for unit in self._units(run, codec):
+                quantize(codec, *unit)
+
+    def _units(self, run: Run, codec: Codec) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Staged values that are encoded together, each with its residual."""
+        segment = self.segments[run[0]]
+        blocks = segment.run(run[1], run[2])
+        for first, last in [(blocks[0], blocks[-1])] if codec.elementwise else zip(blocks, blocks, strict=True):
+            low, high = first.position, last.position + last.length
+            yield segment.staging[low:high], segment.residual(low, high)

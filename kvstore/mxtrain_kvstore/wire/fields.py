@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from mxtrain_kvstore.wire.schema import Check, Integer, ListOf, Record, Runs, Text
+from mxtrain_kvstore.wire.schema import Check, Integer, ListOf, Number, Record, Runs, Text
 
 #: Version of this protocol; a server refuses workers of another.
-PROTOCOL = 2
+PROTOCOL = 3
 #: Most runs, keys or blocks that one message may name.
 MAX_ITEMS = 16384
 
@@ -41,4 +41,7 @@ RUNS = Runs(MAX_ITEMS)
 DTYPE = Text(32)
 SHAPE = ListOf(Integer(), 64)
 FILE = Record(Integer(), Integer(), Integer(), Text(64))
+#: How payloads are encoded: [name, parameter] of a `compression.codec.Codec`; name "": raw values.
+CODEC = Record(Text(16), Number())
+NO_CODEC: list[Any] = ["", 0.0]
 PART = Record(SERVER, *[Integer()] * 6)

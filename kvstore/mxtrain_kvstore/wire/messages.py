@@ -20,6 +20,9 @@ from mxtrain_kvstore.wire.fields import (
     MAX_ITEMS as MAX_ITEMS,
 )
 from mxtrain_kvstore.wire.fields import (
+    NO_CODEC as NO_CODEC,
+)
+from mxtrain_kvstore.wire.fields import (
     PROTOCOL as PROTOCOL,
 )
 from mxtrain_kvstore.wire.fields import (
@@ -169,18 +172,9 @@ from mxtrain_kvstore.wire.requests import (
 from mxtrain_kvstore.wire.requests import (
     WriteState as WriteState,
 )
-from mxtrain_kvstore.wire.row_messages import (
-    PulledRows as PulledRows,
-)
-from mxtrain_kvstore.wire.row_messages import (
-    PullRows as PullRows,
-)
-from mxtrain_kvstore.wire.row_messages import (
-    PushRows as PushRows,
-)
 
 #: What changes a shard. Everything else may be asked again at any time.
 COMMANDS = frozenset(
     {OpenStore, Create, Write, Publish, Push, SetOptimizer, Command, LeaveStore, Farewell, Mirror}
-    | {WriteState, SetProgress, SavePosition, JoinStore, PushRows}
+    | {WriteState, SetProgress, SavePosition, JoinStore}
 )

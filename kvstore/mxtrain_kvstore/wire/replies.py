@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from mxtrain_kvstore.wire.fields import DTYPE, FILE, MAX_ITEMS, PART, REASON, REQUEST, RUNS, SERVER, SHAPE, Run, message
+from mxtrain_kvstore.wire.fields import (
+    CODEC,
+    DTYPE,
+    FILE,
+    MAX_ITEMS,
+    NO_CODEC,
+    PART,
+    REASON,
+    REQUEST,
+    RUNS,
+    SERVER,
+    SHAPE,
+    Run,
+    message,
+)
 from mxtrain_kvstore.wire.schema import Flag, Integer, Key, ListOf, Plain, Record
 
 
@@ -51,12 +65,16 @@ class Directory(NamedTuple):
     entries: list[list[Any]]
 
 
-@message(69, runs=RUNS, mapped=Flag())
+@message(69, runs=RUNS, mapped=Flag(), codec=CODEC)
 class Pulled(NamedTuple):
-    """Values that were asked for. Payload, unless mapped: the values of all runs, one after the other."""
+    """Values that were asked for. Payload, unless mapped: the values of all runs, one after the other.
+
+    codec: how the payload is encoded, element-wise.
+    """
 
     runs: list[Run]
     mapped: bool
+    codec: list[Any] = NO_CODEC
 
 
 @message(70, request=REQUEST, file=FILE)

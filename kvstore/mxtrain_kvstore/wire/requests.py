@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from mxtrain_kvstore.wire.fields import (
+    CODEC,
     DTYPE,
     FILE,
     MAX_ITEMS,
     NAME,
+    NO_CODEC,
     PART,
     REQUEST,
     RUNS,
@@ -82,23 +84,29 @@ class Lookup(NamedTuple):
     keys: list[Any]
 
 
-@message(7, runs=RUNS, mapped=Flag())
+@message(7, runs=RUNS, mapped=Flag(), codec=CODEC)
 class Push(NamedTuple):
     """Values to be summed or applied. Payload, unless mapped: the values of all runs, one after the other.
 
-    mapped: the values lie in the worker's mirror of the segment, and stay there until the round is complete.
+    mapped: the values lie in the worker's mirror of the segment, and stay there until the round is complete. codec: how
+    a payload is encoded: each run by itself, or each block where the codec is not element-wise.
     """
 
     runs: list[Run]
     mapped: bool
+    codec: list[Any] = NO_CODEC
 
 
-@message(8, runs=RUNS, mapped=Flag())
+@message(8, runs=RUNS, mapped=Flag(), codec=CODEC)
 class Pull(NamedTuple):
-    """Asks for values. Answer, run by run as they get ready: Pulled. mapped: the worker reads the segment itself."""
+    """Asks for values. Answer, run by run as they get ready: Pulled.
+
+    mapped: the worker reads the segment itself. codec: how the payload of the answer shall be encoded, element-wise.
+    """
 
     runs: list[Run]
     mapped: bool
+    codec: list[Any] = NO_CODEC
 
 
 @message(9, request=REQUEST, store=STORE, description=Plain())

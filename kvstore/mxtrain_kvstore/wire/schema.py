@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -25,6 +26,14 @@ class Integer(Check):
     def accepts(self, value: Any) -> bool:
         """Whether the value is such a number; bool is none."""
         return type(value) is int and 0 <= value <= self.most
+
+
+class Number(Check):
+    """A finite float."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether the value is such a number; int is none."""
+        return type(value) is float and math.isfinite(value)
 
 
 class Flag(Check):

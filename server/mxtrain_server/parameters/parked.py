@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mxtrain_kvstore.compression.codec import Codec
 from mxtrain_server.parameters.intervals import runs_where
 from mxtrain_server.parameters.segment import Segment
 
 
 class Wanted(NamedTuple):
-    """Blocks `first` to `stop` that a worker asked for, as of round `number`. mapped: it reads the memory itself."""
+    """Blocks `first` to `stop` that a worker asked for, as of round `number`.
+
+    mapped: it reads the memory itself. codec: how values are sent to it; None: as they are.
+    """
 
     rank: int
     first: int
     stop: int
     number: int
     mapped: bool
+    codec: Codec | None = None
 
 
 class Parked:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mxtrain import optimizer as optimizers
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters.answers import Answer, frames_of
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.intervals import runs_where
-from mxtrain_server.parameters.key_updates import KeyUpdates
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.mirrors import Mirrors
+from mxtrain_server.parameters.optimizer_requests import OptimizerRequests
 from mxtrain_server.parameters.parked import Parked, Wanted
+from mxtrain_server.parameters.payloads import Place, pull_codec, read_values
 from mxtrain_server.parameters.positions import Position, Positions
-from mxtrain_server.parameters.row_requests import RowRequests
 from mxtrain_server.parameters.segment import Segment
-from mxtrain_server.parameters.slab_updates import SlabUpdates
 from mxtrain_server.parameters.store import CompletedRun, Store
-from mxtrain_server.parameters.updates import Updates
 
 _log = logging.getLogger("mxtrain.server")
 
@@ -57,7 +54,6 @@ class ServerState:
         self.duplicates = self.bytes_in = self.bytes_out = 0
         self.parked: list[Parked] = []
         self.mirrors = Mirrors(memory)
-        self.rows = RowRequests(self)
         self._lookups: list[tuple[int, m.Lookup]] = []
         self._handlers: dict[type[Any], Callable[..., None]] = _handlers(self)
 
@@ -75,7 +71,7 @@ class ServerState:
         try:
             if handler is None:
                 raise RequestError(f"A worker does not send {type(message).__name__}.")
-            if type(message) in (m.Push, m.Write, m.WriteState, m.SavePosition, m.PushRows, m.PullRows):
+            if type(message) in (m.Push, m.Write, m.WriteState, m.SavePosition):
                 handler(rank, message, payload)
             else:
                 handler(rank, message)
@@ -103,11 +99,11 @@ class ServerState:
                 f"Expected: KVStore number {message.store} to be dist_{store.mode} on every worker. "
                 f"Received: dist_{message.mode} from worker {rank}."
             )
-        self._done(rank, message)
+        self.done(rank, message)
 
     def create(self, rank: int, message: m.Create) -> None:
         """Make keys."""
-        store = self._store(message.store)
+        store = self.store(message.store)
         places = []
         for entry in message.entries:
             segment, head = store.create(entry, self.memory, len(self.segments))
@@ -119,18 +115,18 @@ class ServerState:
 
     def write(self, rank: int, message: m.Write, payload: np.ndarray | None) -> None:
         """Take initial values; those of keys that were pushed or published before stay as they are."""
-        for segment, first, stop, _, values in self._payload_runs(message.runs, payload):
+        for (segment, first, stop, _), values in self._payload_runs(message.runs, payload, m.NO_CODEC):
             low, high = segment.bounds(first, stop)
-            known = segment.labels[first].key in self._store(segment.store).directory
+            known = segment.labels[first].key in self.store(segment.store).directory
             if not known and not segment.completed[first:stop].any():
                 segment.values[low:high] = values
 
     def publish(self, rank: int, message: m.Publish) -> None:
         """Enter keys in the directory, and answer who asked for them."""
-        directory = self._store(message.store).directory
+        directory = self.store(message.store).directory
         for entry in message.entries:
             directory.setdefault(entry[0], entry)
-        self._done(rank, message)
+        self.done(rank, message)
         self._ask_again()
 
     def _ask_again(self, without: int = -1) -> None:
@@ -146,11 +142,11 @@ class ServerState:
 
     def lookup(self, rank: int, message: m.Lookup) -> None:
         """Answer when all keys are in the directory."""
-        directory = self._store(message.store).directory
+        directory = self.store(message.store).directory
         if all(key in directory for key in message.keys):
             entries = [directory[key] for key in message.keys]
             self.answers.append(Answer(rank, m.Directory(message.request, entries)))
-        elif 0 in self.departed or 0 not in self._store(message.store).members:
+        elif 0 in self.departed or 0 not in self.store(message.store).members:
             missing = [key for key in message.keys if key not in directory]
             raise RequestError(f"Worker 0 has left without initializing key(s) {missing[:3]}.")
         else:
@@ -160,9 +156,12 @@ class ServerState:
 
     def push(self, rank: int, message: m.Push, payload: np.ndarray | None) -> None:
         """Take a worker's values, from the payload or from its mirror."""
-        runs = self._mirror_runs(rank, message.runs) if message.mapped else self._payload_runs(message.runs, payload)
-        for segment, first, stop, number, values in runs:
-            store = self._store(segment.store)
+        if message.mapped:
+            runs = self._mirror_runs(rank, message.runs)
+        else:
+            runs = self._payload_runs(message.runs, payload, message.codec)
+        for (segment, first, stop, number), values in runs:
+            store = self.store(segment.store)
             self.bytes_in += values.nbytes
             try:
                 self._wake(store.push(rank, segment, first, stop - first, number, values))
@@ -174,41 +173,23 @@ class ServerState:
     def pull(self, rank: int, message: m.Pull) -> None:
         """Answer the runs whose round is complete, keep the others."""
         for number, first, blocks, wanted_round in message.runs:
-            segment = self._segment(number)
+            segment = self.segment(number)
             segment.bounds(first, first + blocks)
-            wanted = Wanted(rank, first, first + blocks, wanted_round, message.mapped)
-            if self._store(segment.store).mode == "async":
+            codec = pull_codec(segment, first, first + blocks, message.codec)
+            wanted = Wanted(rank, first, first + blocks, wanted_round, message.mapped, codec)
+            if self.store(segment.store).mode == "async":
                 self._send_values(segment, wanted)
                 continue
             for ready in self.parked[number].add(segment, wanted):
                 self._send_values(segment, ready)
 
-    def push_rows(self, rank: int, message: m.PushRows, payload: np.ndarray | None) -> None:
-        """Take rows of a key."""
-        try:
-            self._wake(self.rows.push(rank, message, payload))
-        except RequestError:
-            raise
-        except Exception as error:  # noqa: BLE001 - as in `push`
-            segment, store = self.find_segment(message.segment)
-            names = segment.names(message.head, message.head + 1)
-            self._break(store, f"Keys {names}: the update failed: {error!r:.500}")
-
-    def find_segment(self, number: int) -> tuple[Segment, Store]:
-        """A segment with its store. Raises RequestError where there is none."""
-        segment = self.segments[number] if number < len(self.segments) else None
-        if segment is None:
-            raise RequestError(f"Expected: a segment of an open KVStore. Received: number {number}.")
-        return segment, self.stores[segment.store]
-
     def _wake(self, completed: list[CompletedRun]) -> None:
-        self.rows.wake(completed)
         for run in completed:
             for wanted in self.parked[run.segment.number].wake(run.segment, run.first, run.stop):
                 self._send_values(run.segment, wanted)
 
     def _send_values(self, segment: Segment, wanted: Wanted) -> None:
-        store = self._store(segment.store)
+        store = self.store(segment.store)
         low, high = segment.bounds(wanted.first, wanted.stop)
         self.bytes_out += (high - low) * segment.dtype.itemsize
         lasting = store.mode == "sync" and wanted.rank in store.members  # rounds do not wait for who is no member
@@ -230,17 +211,22 @@ class ServerState:
     def _send_from(self, segment: Segment, wanted: Wanted, values: Any, lasting: bool) -> None:
         for first, stop in frames_of(segment, wanted.first, wanted.stop):
             low, high = segment.bounds(first, stop)
-            pulled = m.Pulled([[segment.number, first, stop - first, wanted.number]], False)
-            self.answers.append(Answer(wanted.rank, pulled, values[low:high], lasting))
+            runs = [[segment.number, first, stop - first, wanted.number]]
+            if wanted.codec is None:
+                answer = Answer(wanted.rank, m.Pulled(runs, False), values[low:high], lasting)
+            else:
+                pulled = m.Pulled(runs, False, wanted.codec.form)
+                answer = Answer(wanted.rank, pulled, wanted.codec.encode(values[low:high]))
+            self.answers.append(answer)
 
     def explain(self, rank: int, message: m.Explain) -> None:
         """Say which workers the runs wait for."""
         missing: set[int] = set()
         names: list[Hashable] = []
         for number, first, blocks, wanted_round in message.runs:
-            segment = self._segment(number)
+            segment = self.segment(number)
             segment.bounds(first, first + blocks)
-            store = self._store(segment.store)
+            store = self.store(segment.store)
             absent = store.missing(segment, first, first + blocks, wanted_round) if store.mode == "sync" else []
             if absent:
                 missing.update(absent)
@@ -250,13 +236,6 @@ class ServerState:
         text = f"server {self.rank} waits for the push of key(s) {keys} by worker(s) {workers}" if missing else ""
         self.answers.append(Answer(rank, m.Explained(message.request, text)))
 
-    # ---------------------------------------------------------------- optimizer
-
-    def set_optimizer(self, rank: int, message: m.SetOptimizer) -> None:
-        """Make the optimizer that a description names."""
-        self._store(message.store).updates = make_updates(message.description)
-        self._done(rank, message)
-
     def command(self, rank: int, message: m.Command) -> None:
         """Hand a command to the controller."""
         if self.controller is None:
@@ -264,55 +243,13 @@ class ServerState:
                 f"Command {message.head}: this server has no controller. Pass one to mxtrain_server.main.serve_role."
             )
         self.controller(message.head, message.body)
-        self._done(rank, message)
-
-    def get_progress(self, rank: int, message: m.GetProgress) -> None:
-        """The optimizer's counts."""
-        progress = self._store(message.store).updates.progress()
-        self.answers.append(Answer(rank, m.Progress(message.request, progress)))
-
-    def set_progress(self, rank: int, message: m.SetProgress) -> None:
-        """Overwrite the optimizer's counts."""
-        self._store(message.store).updates.set_progress(message.progress)
-        self._done(rank, message)
-
-    def read_state(self, rank: int, message: m.ReadState) -> None:
-        """Elements of one state array of a key."""
-        segment = self._segment_with_key(message.segment, message.head)
-        values = self._store(segment.store).updates.state(segment, message.head, message.part)
-        if values is None:
-            self.answers.append(Answer(rank, m.StateValues(message.request, "", 0, False)))
-            return
-        found = m.StateValues(message.request, values.dtype.name, values.size, True)
-        part = values[message.start : message.start + message.length]
-        self.answers.append(Answer(rank, found, part, lasting=False))
-
-    def write_state(self, rank: int, message: m.WriteState, payload: np.ndarray | None) -> None:
-        """Overwrite elements of one state array of a key."""
-        segment = self._segment_with_key(message.segment, message.head)
-        array = self._store(segment.store).updates.make_state(segment, message.head, message.part)
-        given = np.empty(0, np.uint8) if payload is None else payload
-        room = array[message.start : message.start + given.size // array.itemsize]
-        if room.nbytes != given.nbytes:
-            raise RequestError(
-                f"Key {segment.labels[message.head].key!r}: expected a state of {array.size} {array.dtype.name} "
-                f"values. Received: {given.nbytes} bytes from element {message.start} on."
-            )
-        room[:] = given.view(array.dtype)
-        self._done(rank, message)
-
-    def _segment_with_key(self, number: int, head: int) -> Segment:
-        segment = self._segment(number)
-        segment.bounds(head, head + 1)
-        if segment.labels[head].head != head:
-            raise RequestError(f"Segment {number}: expected the first block of a key. Received: block {head}.")
-        return segment
+        self.done(rank, message)
 
     # ---------------------------------------------------------------- positions
 
     def save_position(self, rank: int, message: m.SavePosition, payload: np.ndarray | None) -> None:
         """Keep where a worker is in its training, and which rounds it has pushed by then."""
-        store = self._store(message.store)
+        store = self.store(message.store)
         rounds = {segment.number: segment.pushed_by(rank).copy() for segment in store.segments}
         data = b"" if payload is None else payload.tobytes()
         self.positions.save((rank, message.store, message.slot), Position(message.step, data, rounds))
@@ -328,7 +265,7 @@ class ServerState:
 
     def read_rounds(self, rank: int, message: m.ReadRounds) -> None:
         """Which rounds of a segment's blocks the worker had pushed when it saved the position of a step."""
-        segment = self._segment(message.segment)
+        segment = self.segment(message.segment)
         found = self.positions.find((rank, segment.store, message.slot))
         rounds = segment.pushed_by(rank)
         if found is not None and found.step == message.step and segment.number in found.rounds:
@@ -340,24 +277,24 @@ class ServerState:
 
     def read_reached(self, rank: int, message: m.ReadReached) -> None:
         """How far the store is, for a worker that wants to join."""
-        self.answers.append(Answer(rank, m.Reached(message.request, self._store(message.store).reached())))
+        self.answers.append(Answer(rank, m.Reached(message.request, self.store(message.store).reached())))
 
     def join_store(self, rank: int, message: m.JoinStore) -> None:
         """Take a worker that came later into the rounds that follow."""
-        self._wake(self._store(message.store).join(rank, message.round))
-        self._done(rank, message)
+        self._wake(self.store(message.store).join(rank, message.round))
+        self.done(rank, message)
 
     def leave_store(self, rank: int, message: m.LeaveStore) -> None:
         """Go on without a worker in one store."""
         store = self.stores.get(message.store)
         if store is not None:
             self._remove(rank, store)
-        self._done(rank, message)
+        self.done(rank, message)
 
     def farewell(self, rank: int, message: m.Farewell) -> None:
         """Go on without a worker that says goodbye."""
         self._depart(rank)
-        self._done(rank, message)
+        self.done(rank, message)
 
     def change_members(self, message: m.Membership) -> list[Answer]:
         """Other processes are the workers now, and the job goes on without some."""
@@ -374,7 +311,6 @@ class ServerState:
     def _forget_process(self, rank: int) -> None:
         """A worker's process is gone: whoever takes its place asks again, from memory of its own."""
         self.mirrors.forget(rank)
-        self.rows.forget(rank)
         for parked in self.parked:
             parked.drop(rank)
         self._lookups = [question for question in self._lookups if question[0] != rank]
@@ -390,7 +326,6 @@ class ServerState:
         for segment in store.segments:
             self.parked[segment.number].drop(rank)
             self.mirrors.forget(rank, segment)
-            self.rows.forget(rank, segment)
         self._wake(store.leave(rank))
         if not store.members:
             self._free(store)
@@ -401,29 +336,28 @@ class ServerState:
         for segment in store.segments:
             self.segments[segment.number] = None
             self.parked[segment.number] = Parked()
-            self.rows.drop(segment)
             if segment.file is not None:
                 self.memory.release(segment.file)
 
     def sync(self, rank: int, message: m.Sync) -> None:
         """Everything before it has been taken, since messages are taken in order."""
-        self._done(rank, message)
+        self.done(rank, message)
 
     # ---------------------------------------------------------------- shared memory
 
     def map_segment(self, rank: int, message: m.MapSegment) -> None:
         """Tell how to map a segment's memory."""
-        segment = self._segment(message.segment)
+        segment = self.segment(message.segment)
         if segment.file is None:
             raise RequestError("This server shares no memory. Ask for the values themselves.")
         self.answers.append(Answer(rank, m.Mapped(message.request, segment.file)))
 
     def mirror(self, rank: int, message: m.Mirror) -> None:
         """Map the memory from which a worker pushes."""
-        problem = self.mirrors.open(rank, self._segment(message.segment), message.file)
+        problem = self.mirrors.open(rank, self.segment(message.segment), message.file)
         if problem:
             raise RequestError(problem)
-        self._done(rank, message)
+        self.done(rank, message)
 
     def with_values(self, rank: int, push: m.Push) -> tuple[m.Push, np.ndarray | None]:
         """A push from a mirror, with the values themselves for those who cannot see it; a wrong one stays as it is."""
@@ -431,53 +365,51 @@ class ServerState:
             runs = self._mirror_runs(rank, push.runs)
         except RequestError:
             return push, None
-        return m.Push(push.runs, False), np.concatenate([values.view(np.uint8) for *_, values in runs])
+        return m.Push(push.runs, False), np.concatenate([values.view(np.uint8) for _, values in runs])
 
     # ---------------------------------------------------------------- parts of the above
 
-    def _done(self, rank: int, message: Any) -> None:
+    def done(self, rank: int, message: Any) -> None:
+        """Answer that a request has been carried out."""
         self.answers.append(Answer(rank, m.Done(message.request)))
 
-    def _store(self, number: int) -> Store:
+    def store(self, number: int) -> Store:
+        """An open store. Raises RequestError for any other number."""
         store = self.stores.get(number)
         if store is None:
             raise RequestError(f"Expected: a KVStore that was opened. Received: number {number}.")
         return store
 
-    def _segment(self, number: int) -> Segment:
+    def segment(self, number: int) -> Segment:
+        """A segment of an open store. Raises RequestError for any other number."""
         segment = self.segments[number] if number < len(self.segments) else None
         if segment is None:
             raise RequestError(f"Expected: a segment of an open KVStore. Received: number {number}.")
         return segment
 
-    def _payload_runs(
-        self, runs: list[m.Run], payload: np.ndarray | None
-    ) -> list[tuple[Segment, int, int, int, np.ndarray]]:
-        """(segment, first, stop, round, values) of each run. Raises RequestError unless the payload fits exactly."""
-        given = 0 if payload is None else payload.nbytes
-        found = []
-        position = 0
-        for number, first, blocks, round_number in runs:
-            segment = self._segment(number)
-            low, high = segment.bounds(first, first + blocks)
-            end = position + (high - low) * segment.dtype.itemsize
-            if payload is None or end > given:
-                break
-            found.append((segment, first, first + blocks, round_number, payload[position:end].view(segment.dtype)))
-            position = end
-        if len(found) < len(runs) or position != given:
-            raise RequestError(f"Expected: a payload as long as its {len(runs)} run(s). Received: {given} bytes.")
-        return found
+    def _places(self, runs: list[m.Run]) -> list[Place]:
+        return [
+            Place(self.segment(number), first, first + blocks, wanted_round)
+            for number, first, blocks, wanted_round in runs
+        ]
 
-    def _mirror_runs(self, rank: int, runs: list[m.Run]) -> list[tuple[Segment, int, int, int, np.ndarray]]:
+    def _payload_runs(
+        self, runs: list[m.Run], payload: np.ndarray | None, codec: Sequence[Any]
+    ) -> list[tuple[Place, np.ndarray]]:
+        """Each run with its values. Raises RequestError unless the payload fits exactly."""
+        places = self._places(runs)
+        return list(zip(places, read_values(places, payload, codec), strict=True))
+
+    def _mirror_runs(self, rank: int, runs: list[m.Run]) -> list[tuple[Place, np.ndarray]]:
         found = []
-        for number, first, blocks, round_number in runs:
-            segment = self._segment(number)
-            low, high = segment.bounds(first, first + blocks)
-            mirror = self.mirrors.of(rank, number)
+        for place in self._places(runs):
+            low, high = place.segment.bounds(place.first, place.stop)
+            mirror = self.mirrors.of(rank, place.segment.number)
             if mirror is None:
-                raise RequestError(f"Worker {rank} has no mirror of segment {number}. Send the values themselves.")
-            found.append((segment, first, first + blocks, round_number, mirror[low:high]))
+                raise RequestError(
+                    f"Worker {rank} has no mirror of segment {place.segment.number}. Send the values themselves."
+                )
+            found.append((place, mirror[low:high]))
         return found
 
     def _break(self, store: Store, reason: str) -> None:
@@ -486,13 +418,8 @@ class ServerState:
             self.answers.append(Answer(rank, m.Refused(0, reason)))
 
 
-def make_updates(description: dict[str, Any]) -> Updates:
-    """Updates by the optimizer that a description names. Raises MXNetError for one that is not known here."""
-    optimizer = optimizers.from_config(description)
-    return SlabUpdates(optimizer) if SlabUpdates.supports(optimizer) else KeyUpdates(optimizer)
-
-
 def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
+    optimizer = OptimizerRequests(state)
     return {
         m.OpenStore: state.open_store,
         m.Create: state.create,
@@ -501,15 +428,13 @@ def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
         m.Lookup: state.lookup,
         m.Push: state.push,
         m.Pull: state.pull,
-        m.PushRows: state.push_rows,
-        m.PullRows: state.rows.pull,
         m.Explain: state.explain,
-        m.SetOptimizer: state.set_optimizer,
+        m.SetOptimizer: optimizer.set_optimizer,
         m.Command: state.command,
-        m.GetProgress: state.get_progress,
-        m.SetProgress: state.set_progress,
-        m.ReadState: state.read_state,
-        m.WriteState: state.write_state,
+        m.GetProgress: optimizer.get_progress,
+        m.SetProgress: optimizer.set_progress,
+        m.ReadState: optimizer.read_state,
+        m.WriteState: optimizer.write_state,
         m.LeaveStore: state.leave_store,
         m.Farewell: state.farewell,
         m.Sync: state.sync,
