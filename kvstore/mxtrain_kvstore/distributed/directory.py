@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -9,18 +10,21 @@ import numpy as np
 
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.dtypes import as_dtype
+from mxtrain.ops.sparse.containers import RowSparse
 from mxtrain_kvstore.compression.parameters import Compression
 from mxtrain_kvstore.distributed.channel import SharedFiles
-from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
 from mxtrain_kvstore.distributed.parameter import Block, Parameter, Share
-from mxtrain_kvstore.placement import Part, place, slices
+from mxtrain_kvstore.distributed.rows import RowClient
+from mxtrain_kvstore.placement import Part, place, row_unit, slices
 from mxtrain_kvstore.wire import messages as m
 
 #: Bytes of the blocks that large arrays are cut into. Every node must use the same, so it belongs to the protocol.
 BLOCK_BYTES = 1 << 20
 #: Keys that one request names at most.
 _KEYS_AT_A_TIME = 512
+
+Value = np.ndarray | RowSparse
 
 
 class Directory:
@@ -32,7 +36,7 @@ class Directory:
 
     def __init__(
         self,
-        client: ParameterClient,
+        client: RowClient,
         store: int,
         bigarray_bound: int,
         shared: SharedFiles | None = None,
@@ -48,7 +52,7 @@ class Directory:
         self._distant: set[int] = set()
         self._loads = [0] * client.channel.num_servers
 
-    def add(self, keys: Sequence[Hashable], values: Sequence[np.ndarray]) -> None:
+    def add(self, keys: Sequence[Hashable], values: Sequence[Value]) -> None:
         """Make new keys, with the values of worker 0. Raises ArgumentError where another worker's differ in form."""
         for start in range(0, len(keys), _KEYS_AT_A_TIME):
             part = slice(start, start + _KEYS_AT_A_TIME)
@@ -63,15 +67,16 @@ class Directory:
 
     # ---------------------------------------------------------------- worker 0
 
-    def _create(self, keys: Sequence[Hashable], values: Sequence[np.ndarray]) -> list[list[Any]]:
+    def _create(self, keys: Sequence[Hashable], values: Sequence[Value]) -> list[list[Any]]:
         """Give each key its place, write its values there, and tell all servers; returns the directory's entries."""
         entries: list[list[Any]] = [
             [key, value.dtype.name, list(value.shape), []] for key, value in zip(keys, values, strict=True)
         ]
         wanted: list[list[tuple[int, Part]]] = [[] for _ in self._loads]
         for number, value in enumerate(values):
-            for part in place(value.size, self._loads, self.bigarray_bound):
-                self._loads[part.server] += part.length * value.itemsize
+            unit = row_unit(value.shape, len(self._loads), isinstance(value, RowSparse))
+            for part in place(value.size, self._loads, self.bigarray_bound, unit):
+                self._loads[part.server] += part.length * value.dtype.itemsize
                 wanted[part.server].append((number, part))
         for server, parts in enumerate(wanted):
             if parts:
@@ -84,18 +89,28 @@ class Directory:
         return entries
 
     def _create_on(
-        self, server: int, parts: list[tuple[int, Part]], entries: list[list[Any]], values: Sequence[np.ndarray]
+        self, server: int, parts: list[tuple[int, Part]], entries: list[list[Any]], values: Sequence[Value]
     ) -> None:
         wanted = []
         for number, part in parts:
             key, dtype, shape, _ = entries[number]
-            lengths = [length for _, length in slices(part.length, values[number].itemsize, BLOCK_BYTES)]
-            wanted.append([key, dtype, shape if part.length == values[number].size else [], lengths])
+            lengths = [length for _, length in slices(part.length, values[number].dtype.itemsize, BLOCK_BYTES)]
+            wanted.append([key, dtype, _part_shape(shape, part), lengths])
         created = self.client.ask_one(server, m.Create, self.store, wanted).message
         for (number, part), (segment, first, position), new in zip(parts, created.places, wanted, strict=True):
             entries[number][3].append([server, segment, first, len(new[3]), position, part.offset, part.length])
-            flat = values[number].reshape(-1)[part.offset : part.offset + part.length]
-            self._write(server, segment, first, flat)
+            value = values[number]
+            if isinstance(value, RowSparse):
+                self._write_rows(Share(server, segment, first, part.offset, part.length), value)
+            else:
+                self._write(server, segment, first, value.reshape(-1)[part.offset : part.offset + part.length])
+
+    def _write_rows(self, share: Share, value: RowSparse) -> None:
+        row_length = value.size // value.shape[0]
+        first, last = share.offset // row_length, (share.offset + share.elements) // row_length
+        low, high = np.searchsorted(value.indices, (first, last))
+        if high > low:
+            self.client.send_rows(share, 0, value.indices[low:high] - first, value.values[low:high], True)
 
     def _write(self, server: int, segment: int, first: int, flat: np.ndarray) -> None:
         for block, (offset, length) in enumerate(slices(flat.size, flat.itemsize, BLOCK_BYTES)):
@@ -112,9 +127,10 @@ class Directory:
 
     # ---------------------------------------------------------------- both
 
-    def _enter(self, entry: list[Any], value: np.ndarray) -> None:
+    def _enter(self, entry: list[Any], value: Value) -> None:
         key, dtype_name, shape, parts = entry
-        parameter = Parameter(key, tuple(shape), as_dtype(dtype_name), self.client.settle)
+        stype = value.stype if isinstance(value, RowSparse) else "default"
+        parameter = Parameter(key, tuple(shape), as_dtype(dtype_name), self.client.settle, stype)
         if (parameter.shape, parameter.dtype) != (value.shape, value.dtype):
             raise ArgumentError(
                 f"Expected: {parameter.describe()}, as worker 0 has initialized it. "
@@ -157,3 +173,11 @@ class Directory:
                 shared.release(own_file)  # the server has it mapped, or will not; others may want to later
         size = values.size // segment.dtype.itemsize * segment.dtype.itemsize
         segment.share(staging[:size].view(segment.dtype), values[:size].view(segment.dtype))
+
+
+def _part_shape(shape: list[int], part: Part) -> list[int]:
+    """The form of a server's part of an array: rows, where it is cut between them; else flat."""
+    row_length = math.prod(shape[1:])
+    if not shape or part.length % row_length or part.offset % row_length:
+        return []
+    return [part.length // row_length, *shape[1:]]

@@ -13,12 +13,13 @@ from mxtrain.device import to_numpy
 from mxtrain.ndarray import NDArray, empty
 from mxtrain.optimizer import Optimizer
 from mxtrain_kvstore.compression.parameters import read_params
-from mxtrain_kvstore.distributed import optimizer_states, positions
+from mxtrain_kvstore.distributed import optimizer_states, positions, sparse
 from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.node import WorkerNode
 from mxtrain_kvstore.distributed.parameter import Parameter
 from mxtrain_kvstore.local import reduce_into
 from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_float32, require_form
+from mxtrain_kvstore.sparse_values import has_sparse
 from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_protos import scheduler_pb2 as pb
@@ -57,9 +58,7 @@ class DistKVStore(KVStore):
         for single, values in pairs:
             if single in self._parameters or len(values) > 1:
                 raise duplicate_init(single)
-            if not values[0].size:
-                raise ArgumentError(f"Key {single!r}: expected at least one element. Received: {values[0].shape}.")
-        self._directory.add(keys, [to_numpy(values[0].data_array) for _, values in pairs])
+        self._directory.add(keys, [sparse.initial_value(single, values[0]) for single, values in pairs])
 
     def push(self, key: Any, value: Any, priority: int = 0) -> None:
         """Send values to the servers; see KVStore.push."""
@@ -83,7 +82,10 @@ class DistKVStore(KVStore):
                 require_dtype(single, array, parameter.dtype)
             if self._directory.compression is not None:
                 require_float32(single, parameter.dtype)
-            self._client.push(parameter, _on_host(values))
+            if has_sparse(*values):
+                sparse.push_sparse(self._client, parameter, values)
+            else:
+                self._client.push(parameter, _on_host(values))
 
     def _find(self, key: Any) -> Parameter:
         try:
@@ -108,7 +110,15 @@ class DistKVStore(KVStore):
         for single, outs in paired(key, out, "out"):
             parameter = self._find(single)
             for array in outs:
-                self._pull_to(parameter, array)
+                if not has_sparse(array):
+                    self._pull_to(parameter, array)
+                elif not ignore_sparse:
+                    require_form(single, array, parameter.shape, "an out")
+                    sparse.pull_whole(self._client, parameter, array)
+
+    def row_sparse_pull(self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None) -> None:
+        """Get single rows, and wait for them; see KVStore.row_sparse_pull."""
+        sparse.row_sparse_pull(self._client, self._find, key, out, row_ids)
 
     def _pull_to(self, parameter: Parameter, array: NDArray) -> None:
         data = array.data_array  # waits for whatever was on its way to the array before

@@ -172,9 +172,18 @@ from mxtrain_kvstore.wire.requests import (
 from mxtrain_kvstore.wire.requests import (
     WriteState as WriteState,
 )
+from mxtrain_kvstore.wire.row_messages import (
+    PulledRows as PulledRows,
+)
+from mxtrain_kvstore.wire.row_messages import (
+    PullRows as PullRows,
+)
+from mxtrain_kvstore.wire.row_messages import (
+    PushRows as PushRows,
+)
 
 #: What changes a shard. Everything else may be asked again at any time.
 COMMANDS = frozenset(
     {OpenStore, Create, Write, Publish, Push, SetOptimizer, Command, LeaveStore, Farewell, Mirror}
-    | {WriteState, SetProgress, SavePosition, JoinStore}
+    | {WriteState, SetProgress, SavePosition, JoinStore, PushRows}
 )

@@ -19,6 +19,7 @@ from mxtrain_server.parameters.optimizer_requests import OptimizerRequests
 from mxtrain_server.parameters.parked import Parked, Wanted
 from mxtrain_server.parameters.payloads import Place, pull_codec, read_values
 from mxtrain_server.parameters.positions import Position, Positions
+from mxtrain_server.parameters.row_requests import RowRequests
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.store import CompletedRun, Store
 
@@ -54,6 +55,7 @@ class ServerState:
         self.duplicates = self.bytes_in = self.bytes_out = 0
         self.parked: list[Parked] = []
         self.mirrors = Mirrors(memory)
+        self.rows = RowRequests(self)
         self._lookups: list[tuple[int, m.Lookup]] = []
         self._handlers: dict[type[Any], Callable[..., None]] = _handlers(self)
 
@@ -71,7 +73,7 @@ class ServerState:
         try:
             if handler is None:
                 raise RequestError(f"A worker does not send {type(message).__name__}.")
-            if type(message) in (m.Push, m.Write, m.WriteState, m.SavePosition):
+            if type(message) in (m.Push, m.Write, m.WriteState, m.SavePosition, m.PushRows, m.PullRows):
                 handler(rank, message, payload)
             else:
                 handler(rank, message)
@@ -183,7 +185,26 @@ class ServerState:
             for ready in self.parked[number].add(segment, wanted):
                 self._send_values(segment, ready)
 
+    def push_rows(self, rank: int, message: m.PushRows, payload: np.ndarray | None) -> None:
+        """Take rows of a key."""
+        try:
+            self._wake(self.rows.push(rank, message, payload))
+        except RequestError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `push`
+            segment, store = self.find_segment(message.segment)
+            names = segment.names(message.head, message.head + 1)
+            self._break(store, f"Keys {names}: the update failed: {error!r:.500}")
+
+    def find_segment(self, number: int) -> tuple[Segment, Store]:
+        """A segment with its store. Raises RequestError where there is none."""
+        segment = self.segments[number] if number < len(self.segments) else None
+        if segment is None:
+            raise RequestError(f"Expected: a segment of an open KVStore. Received: number {number}.")
+        return segment, self.stores[segment.store]
+
     def _wake(self, completed: list[CompletedRun]) -> None:
+        self.rows.wake(completed)
         for run in completed:
             for wanted in self.parked[run.segment.number].wake(run.segment, run.first, run.stop):
                 self._send_values(run.segment, wanted)
@@ -311,6 +332,7 @@ class ServerState:
     def _forget_process(self, rank: int) -> None:
         """A worker's process is gone: whoever takes its place asks again, from memory of its own."""
         self.mirrors.forget(rank)
+        self.rows.forget(rank)
         for parked in self.parked:
             parked.drop(rank)
         self._lookups = [question for question in self._lookups if question[0] != rank]
@@ -326,6 +348,7 @@ class ServerState:
         for segment in store.segments:
             self.parked[segment.number].drop(rank)
             self.mirrors.forget(rank, segment)
+            self.rows.forget(rank, segment)
         self._wake(store.leave(rank))
         if not store.members:
             self._free(store)
@@ -336,6 +359,7 @@ class ServerState:
         for segment in store.segments:
             self.segments[segment.number] = None
             self.parked[segment.number] = Parked()
+            self.rows.drop(segment)
             if segment.file is not None:
                 self.memory.release(segment.file)
 
@@ -428,6 +452,8 @@ def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
         m.Lookup: state.lookup,
         m.Push: state.push,
         m.Pull: state.pull,
+        m.PushRows: state.push_rows,
+        m.PullRows: state.rows.pull,
         m.Explain: state.explain,
         m.SetOptimizer: optimizer.set_optimizer,
         m.Command: state.command,

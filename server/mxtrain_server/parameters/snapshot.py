@@ -12,9 +12,13 @@ from mxtrain_server.parameters.contributions import Contributions, Piece
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.optimizer_requests import make_updates
 from mxtrain_server.parameters.parked import Parked
+from mxtrain_server.parameters.row_pieces import RowsPiece
 from mxtrain_server.parameters.segment import Label, Segment
 from mxtrain_server.parameters.server_state import ServerState
 from mxtrain_server.parameters.store import Store
+
+#: Fields of a piece that is dense.
+_PIECE_FIELDS = 6
 
 
 def dump(state: ServerState) -> dict[str, Any]:
@@ -25,6 +29,7 @@ def dump(state: ServerState) -> dict[str, Any]:
         "segments": [None if segment is None else _dump_segment(segment) for segment in state.segments],
         "stores": [_dump_store(store) for store in state.stores.values()],
         "positions": state.positions.dump(),
+        "rows": state.rows.dump(),
         "mirrors": [[rank, number, file] for (rank, number), file in state.mirrors.files.items()],
     }
 
@@ -34,6 +39,7 @@ def load(state: ServerState, tree: Mapping[str, Any]) -> None:
     state.workers = None if tree["workers"] is None else dict(tree["workers"])
     state.departed = set(tree["departed"])
     state.positions.load(tree["positions"])
+    state.rows.load(tree["rows"])
     state.segments = [None if part is None else _load_segment(part, state.memory) for part in tree["segments"]]
     state.parked = [Parked() for _ in state.segments]
     for part in tree["stores"]:
@@ -105,9 +111,12 @@ def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
     for number, pieces in tree["pieces"]:
         contributions: Contributions = store.contributions[number]
         for round_number, piece in pieces:
-            contributions.add(round_number, Piece(*piece))
+            contributions.add(round_number, Piece(*piece) if len(piece) == _PIECE_FIELDS else RowsPiece(*piece))
     return store
 
 
 def _dump_piece(piece: Piece) -> list[Any]:
-    return [piece.rank, piece.first, piece.stop, piece.base, np.array(piece.values), piece.left]
+    fields: list[Any] = [piece.rank, piece.first, piece.stop, piece.base, np.array(piece.values), piece.left]
+    if isinstance(piece, RowsPiece):
+        fields += [np.array(piece.rows), piece.row_length, piece.sparse]
+    return fields
