@@ -1,0 +1,16 @@
+"""A few seconds of what ports.py does for longer: strangers at every port, and a job that goes on."""
+
+from pathlib import Path
+
+import pytest
+from processes import run_python
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+SCRIPT = str(Path(__file__).parent / "ports.py")
+
+
+@pytest.mark.parametrize("key", [(), ("--key",)], ids=["open", "key"])
+def test_strangers_at_every_port(key: tuple[str, ...]) -> None:
+    done = run_python(SCRIPT, "--seconds", "3", *key, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "weights right" in done.stdout
