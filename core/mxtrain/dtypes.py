@@ -34,7 +34,7 @@ def as_dtype(value: Any) -> np.dtype:
         value = TYPE_FLAGS.get(value, value)
     try:
         dtype = np.dtype(_NAMES.get(value, value) if isinstance(value, str) else value)
-    except TypeError as error:
+    except (TypeError, ValueError, SyntaxError) as error:  # NumPy parses strings such as "i4,"
         raise ArgumentTypeError(f"Expected: a dtype of {sorted(_NAMES)}. Received: {value!r}.") from error
     if dtype not in _FLAG_OF:
         raise ArgumentTypeError(f"Expected: a dtype of {sorted(_NAMES)}. Received: {dtype.name!r}.")

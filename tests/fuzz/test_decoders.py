@@ -9,6 +9,8 @@ from decoders import Decoder, decoders
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mxtrain.base import MXNetError
+from mxtrain.dtypes import as_dtype
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_kvstore.wire.codec import WireError
 from mxtrain_server.parameters.memory import PrivateMemory
@@ -52,6 +54,12 @@ def test_nothing_but_our_errors(name: str, data: st.DataObject) -> None:
 def test_examples_mean_something(name: str) -> None:
     decoder = decoders()[name]
     assert all(decoder.survives(example) for example in decoder.examples[:1])
+
+
+@pytest.mark.parametrize("name", [",int64", "i4,", "(2,)f4", "O", "f4:", ""])
+def test_names_that_numpy_parses_are_no_dtypes(name: str) -> None:
+    with pytest.raises(MXNetError, match="Expected: a dtype of"):
+        as_dtype(name)
 
 
 def test_a_broken_snapshot_changes_nothing() -> None:
