@@ -71,3 +71,11 @@ def require_float32(key: Key, dtype: Any) -> None:
         raise ArgumentTypeError(
             f"Key {key!r}: gradient compression is only supported for float32 parameters. Received: {dtype.name}."
         )
+
+
+def require_dense(key: Key, sparse: bool) -> None:
+    """Raise ArgumentTypeError for sparse values in a store that compresses."""
+    if sparse:
+        raise ArgumentTypeError(
+            f"Key {key!r}: gradient compression for row sparse storage type is not supported. Expected: dense values."
+        )

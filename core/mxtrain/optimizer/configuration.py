@@ -10,6 +10,10 @@ from mxtrain.base import ArgumentError, MXNetError
 
 #: Constructor arguments that are described in a form of their own, or resolved into lr_mult and wd_mult.
 _SPECIAL = {"lr_scheduler", "param_idx2name", "param_dict", "sym"}
+#: Factors on single parameters.
+_MULTIPLIERS = ("lr_mult", "wd_mult")
+#: Constructor arguments that say what a state consists of, or where counts began: they stay as they were.
+_FIXED = {"multi_precision", "begin_num_update"}
 
 
 class Configurable:
@@ -55,11 +59,41 @@ class Configurable:
         config["progress"] = self.progress()
         return {"name": name, "config": config}
 
+    def hyper_parameters(self) -> dict[str, Any]:
+        """What may be changed in mid-training, as plain values: numbers like learning_rate, wd, rescale_grad, and the
+        multipliers lr_mult and wd_mult as lists of [name or index, factor].
+
+        Raises MXNetError for a value that is not plain.
+        """
+        values = {name: self._argument(name) for name in self._changeable()}
+        return {**values, "lr_mult": self._multiplier_pairs("lr_mult"), "wd_mult": self._multiplier_pairs("wd_mult")}
+
+    def _changeable(self) -> list[str]:
+        return [name for name in arguments_of(type(self)) if name not in _SPECIAL | _FIXED]
+
+    def set_hyper_parameters(self, values: Mapping[str, Any]) -> None:
+        """Continues with what `hyper_parameters` gave. Raises MXNetError for anything else, which changes nothing."""
+        numbers = dict(values)
+        try:
+            tables = {which: {key: float(factor) for key, factor in numbers.pop(which)} for which in _MULTIPLIERS}
+        except (KeyError, TypeError, ValueError) as error:
+            raise MXNetError(f"Expected: the hyper-parameters of an optimizer. Received: {values!r:.200}.") from error
+        check_arguments(type(self), numbers)
+        wrong = sorted(set(numbers) ^ set(self._changeable()))
+        if wrong:
+            raise MXNetError(f"Optimizer {type(self).__name__}: expected {self._changeable()}. Differing: {wrong}.")
+        for argument, value in numbers.items():
+            setattr(self, self._attribute(argument), value)
+        self.param_dict = {}  # its multipliers are among those given
+        self.lr_mult, self.wd_mult = (tables[which] for which in _MULTIPLIERS)
+
+    def _attribute(self, argument: str) -> str:
+        """Where a constructor argument is kept."""
+        return "lr" if argument == "learning_rate" else self.config_attributes.get(argument, argument)
+
     def _argument(self, argument: str) -> Any:
         """The plain value of a constructor argument."""
-        attribute = self.config_attributes.get(argument, argument)
-        if argument == "learning_rate":
-            attribute = "lr"
+        attribute = self._attribute(argument)
         if not hasattr(self, attribute):
             raise MXNetError(
                 f"The optimizer {type(self).__name__} cannot be described: expected its argument {argument!r} to be"

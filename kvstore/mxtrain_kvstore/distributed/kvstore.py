@@ -15,10 +15,11 @@ from mxtrain.optimizer import Optimizer
 from mxtrain_kvstore.compression.parameters import read_params
 from mxtrain_kvstore.distributed import optimizer_states, positions, sparse
 from mxtrain_kvstore.distributed.directory import Directory
+from mxtrain_kvstore.distributed.hyper_parameters import HyperParameters
 from mxtrain_kvstore.distributed.node import WorkerNode
 from mxtrain_kvstore.distributed.parameter import Parameter
 from mxtrain_kvstore.local import reduce_into
-from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_float32, require_form
+from mxtrain_kvstore.pairs import Key, paired, require_dense, require_dtype, require_float32, require_form
 from mxtrain_kvstore.sparse_values import has_sparse
 from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
 from mxtrain_kvstore.wire import messages as m
@@ -44,6 +45,7 @@ class DistKVStore(KVStore):
         self._directory = Directory(node.client, self._number, settings.bigarray_bound, node.shared, must_share)
         self._parameters: dict[Key, Parameter] = self._directory.parameters  # type: ignore[assignment]
         self._optimizer: Optimizer | None = None
+        self._hyper: HyperParameters | None = None
         self.joins = node.scheduler.joins
         self._leave = weakref.finalize(self, node.abandon, self._number)
         self._leave.atexit = False  # at its end the process leaves all stores together
@@ -73,6 +75,8 @@ class DistKVStore(KVStore):
             if data.shape == parameter.shape and data.dtype is parameter.dtype and type(data) is np.ndarray:
                 if self._directory.compression is not None:
                     require_float32(parameter.key, parameter.dtype)
+                if self._hyper is not None:
+                    self._hyper.before_push(parameter)
                 self._client.push(parameter, (data,))
                 return
         for single, values in paired(key, value):
@@ -82,6 +86,9 @@ class DistKVStore(KVStore):
                 require_dtype(single, array, parameter.dtype)
             if self._directory.compression is not None:
                 require_float32(single, parameter.dtype)
+                require_dense(single, has_sparse(*values))
+            if self._hyper is not None:
+                self._hyper.before_push(parameter)
             if has_sparse(*values):
                 sparse.push_sparse(self._client, parameter, values)
             else:
@@ -140,7 +147,8 @@ class DistKVStore(KVStore):
     def set_optimizer(self, optimizer: Any) -> None:
         """Let the servers update values by an optimizer; it travels as its name and configuration.
 
-        Every worker calls this; worker 0's optimizer counts. Raises MXNetError for one that has no such form.
+        Every worker calls this; worker 0's optimizer counts, also where its learning rate or another of its
+        hyper-parameters is changed later. Raises MXNetError for one that has no such form.
         """
         if not isinstance(optimizer, Optimizer):
             raise ArgumentTypeError(f"Expected: an mx.optimizer.Optimizer. Received: {type(optimizer).__name__}.")
@@ -152,6 +160,8 @@ class DistKVStore(KVStore):
             self._client.ask_all(m.SetOptimizer, self._number, description)
         self.barrier()
         self._node.require_leader("set_optimizer")
+        if self.rank == 0:
+            self._hyper = HyperParameters(self._client, self._number, optimizer)
 
     def set_updater(self, updater: Callable[[Any, NDArray, NDArray], None]) -> None:
         """Raises MXNetError: a function does not travel to servers."""

@@ -98,6 +98,9 @@ from mxtrain_kvstore.wire.replies import (
     Welcome as Welcome,
 )
 from mxtrain_kvstore.wire.requests import (
+    ChangeOptimizer as ChangeOptimizer,
+)
+from mxtrain_kvstore.wire.requests import (
     Command as Command,
 )
 from mxtrain_kvstore.wire.requests import (
@@ -185,5 +188,5 @@ from mxtrain_kvstore.wire.row_messages import (
 #: What changes a shard. Everything else may be asked again at any time.
 COMMANDS = frozenset(
     {OpenStore, Create, Write, Publish, Push, SetOptimizer, Command, LeaveStore, Farewell, Mirror}
-    | {WriteState, SetProgress, SavePosition, JoinStore, PushRows}
+    | {WriteState, SetProgress, SavePosition, JoinStore, ChangeOptimizer, PushRows}
 )

@@ -261,3 +261,14 @@ class JoinStore(NamedTuple):
     request: int
     store: int
     round: int
+
+
+@message(26, store=STORE, values=Plain())
+class ChangeOptimizer(NamedTuple):
+    """Other hyper-parameters, as `Optimizer.hyper_parameters` gives them, for the rounds that the worker pushes next.
+
+    Rounds of a block that the worker had pushed before are carried out with those of before, whenever they complete.
+    """
+
+    store: int
+    values: dict[str, Any]

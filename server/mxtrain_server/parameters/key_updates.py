@@ -120,6 +120,15 @@ class KeyUpdates(Updates):
         self.updater.set_states(tree["states"])
         self._gathering = {tuple(place): Gathering(gradient, left) for place, gradient, left in tree["gathering"]}
 
+    def hyper_parameters(self) -> dict[str, Any]:
+        """What the optimizer is told."""
+        values: dict[str, Any] = self.updater.optimizer.hyper_parameters()
+        return values
+
+    def set_hyper_parameters(self, values: dict[str, Any]) -> None:
+        """Go on with others."""
+        self.updater.optimizer.set_hyper_parameters(values)
+
     def progress(self) -> dict[str, Any]:
         """The counts of updates by key."""
         progress: dict[str, Any] = self.updater.optimizer.progress()

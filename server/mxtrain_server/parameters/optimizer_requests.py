@@ -11,6 +11,7 @@ from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters.answers import Answer
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.key_updates import KeyUpdates
+from mxtrain_server.parameters.optimizer_changes import OptimizerChanges
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.slab_updates import SlabUpdates
 from mxtrain_server.parameters.updates import Updates
@@ -33,8 +34,17 @@ class OptimizerRequests:
 
     def set_optimizer(self, rank: int, message: m.SetOptimizer) -> None:
         """Make the optimizer that a description names."""
-        self._state.store(message.store).updates = make_updates(message.description)
+        store = self._state.store(message.store)
+        store.updates, store.changes = make_updates(message.description), OptimizerChanges()
         self._state.done(rank, message)
+
+    def change_optimizer(self, rank: int, message: m.ChangeOptimizer) -> None:
+        """Go on with other hyper-parameters: at once where rounds are not shared, else from its next rounds on."""
+        store = self._state.store(message.store)
+        if store.mode == "async":
+            store.updates.set_hyper_parameters(message.values)
+        else:
+            store.changes.add(rank, message.values, store.segments, store.updates)
 
     def get_progress(self, rank: int, message: m.GetProgress) -> None:
         """The optimizer's counts."""

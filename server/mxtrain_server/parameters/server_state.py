@@ -456,6 +456,7 @@ def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
         m.PullRows: state.rows.pull,
         m.Explain: state.explain,
         m.SetOptimizer: optimizer.set_optimizer,
+        m.ChangeOptimizer: optimizer.change_optimizer,
         m.Command: state.command,
         m.GetProgress: optimizer.get_progress,
         m.SetProgress: optimizer.set_progress,

@@ -115,6 +115,18 @@ class SlabUpdates(Updates):
         for number, part in tree["slabs"]:
             self.slab(segments[number]).load(part)
 
+    def hyper_parameters(self) -> dict[str, Any]:
+        """What the optimizer is told."""
+        return self.optimizer.hyper_parameters()
+
+    def set_hyper_parameters(self, values: dict[str, Any]) -> None:
+        """Go on with others."""
+        before = (self.optimizer.lr_mult, self.optimizer.wd_mult)
+        self.optimizer.set_hyper_parameters(values)
+        if before != (self.optimizer.lr_mult, self.optimizer.wd_mult):
+            for slab in self._slabs.values():
+                slab.read_multipliers()
+
     def progress(self) -> dict[str, Any]:
         """The counts of updates by key."""
         counts: dict[Any, int] = {}
@@ -210,6 +222,12 @@ class Slab:
         """Take multipliers and counts from the optimizer again."""
         for block in np.flatnonzero(self._prepared).tolist():
             self._read_hyper(block)
+
+    def read_multipliers(self) -> None:
+        """Take multipliers from the optimizer again."""
+        for block in np.flatnonzero(self._prepared).tolist():
+            key = self.segment.labels[block].key
+            self.lr_mult[block], self.wd_mult[block], _ = self.optimizer.slab_key(key)
 
     def alike(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
         """Runs of blocks with equal multipliers and counts."""

@@ -92,6 +92,7 @@ def _dump_store(store: Store) -> dict[str, Any]:
         "directory": list(store.directory.values()),
         "optimizer": store.updates.description(),
         "updates": store.updates.dump(),
+        "changes": store.changes.dump(),
         "pieces": [
             [number, [[round_number, _dump_piece(piece)] for round_number, piece in contributions.pieces()]]
             for number, contributions in store.contributions.items()
@@ -107,6 +108,7 @@ def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
     store.directory = {entry[0]: entry for entry in tree["directory"]}
     if tree["optimizer"] is not None:
         store.updates = make_updates(tree["optimizer"])
+    store.changes.load(tree["changes"])
     store.updates.load(tree["updates"], {segment.number: segment for segment in store.segments})
     for number, pieces in tree["pieces"]:
         contributions: Contributions = store.contributions[number]

@@ -12,6 +12,7 @@ from mxtrain_server.parameters.contributions import Contributions, Piece
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.intervals import equal_runs, runs_where
 from mxtrain_server.parameters.memory import Memory
+from mxtrain_server.parameters.optimizer_changes import OptimizerChanges
 from mxtrain_server.parameters.row_pieces import RowsPiece, Table, as_rows, row_sum
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.updates import NoOptimizer, Replace, Updates
@@ -46,6 +47,7 @@ class Store:
         self.members = members
         self.keeps_previous = keeps_previous and mode == "sync"
         self.updates: Updates = Replace() if mode == "sync" else NoOptimizer()
+        self.changes = OptimizerChanges()
         self.segments: list[Segment] = []
         self.heads: dict[Hashable, tuple[Segment, int]] = {}
         self.directory: dict[Hashable, list[Any]] = {}
@@ -176,6 +178,13 @@ class Store:
     def _sum(self, segment: Segment, first: int, stop: int) -> list[CompletedRun]:
         number = int(segment.taken[first]) + 1
         segment.taken[first:stop] = number
+        completed: list[CompletedRun] = []
+        for start, end in self.changes.runs(segment, first, stop, number, self.updates):
+            completed += self._sum_alike(segment, start, end, number)
+        return completed
+
+    def _sum_alike(self, segment: Segment, first: int, stop: int, number: int) -> list[CompletedRun]:
+        """Carry out a round of blocks that have the same hyper-parameters."""
         completed: list[CompletedRun] = []
         for start, end, pieces in self.contributions[segment.number].take(number, first, stop):
             if not pieces:  # who should have pushed has joined, or left, in between

@@ -56,6 +56,14 @@ class Updates(ABC):
     def load(self, tree: Mapping[str, Any], segments: Mapping[int, Segment]) -> None:  # noqa: B027  nothing to load
         """Continue from what `dump` gave. segments: those of the store, by number."""
 
+    def hyper_parameters(self) -> dict[str, Any]:
+        """What the optimizer is told, as `Optimizer.hyper_parameters` gives it. Raises RequestError without one."""
+        raise RequestError("This store has no optimizer, so it has no hyper-parameters. Call set_optimizer first.")
+
+    def set_hyper_parameters(self, values: dict[str, Any]) -> None:
+        """Go on with others. Raises MXNetError for such that the optimizer cannot have."""
+        raise RequestError("This store has no optimizer, so it has no hyper-parameters. Call set_optimizer first.")
+
     def progress(self) -> dict[str, Any]:
         """The optimizer's counts of updates, as plain values."""
         return {}
