@@ -16,9 +16,12 @@ from mxtrain.ops.parameters import Params
 
 @ignoring_float_errors  # infinities and NaN are results like others
 def run_forward(
-    op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, out: Any = None
+    op: Operator, arrays: list[Any], params: dict[str, Any], ctx: Context, out: Any = None, in_order: bool = False
 ) -> tuple[Any, Any]:
-    """The raw result of forward, and the state object where the operator has one. out: for operators that take one."""
+    """The raw result of forward, and the state object where the operator has one.
+
+    out: for operators that take one. in_order: it is known that the arrays are forward's first ones.
+    """
     forward = op.forward
     if arrays and (arrays[0].size >= op.kernel_size or arrays[-1].size >= op.kernel_size):
         forward = op.choose_forward(arrays, params)
@@ -28,7 +31,7 @@ def run_forward(
         keywords, state = _runtime_arguments(op, arrays, params, {**keywords}, ctx)
     if out is not None:
         keywords = {**keywords, "out": out}
-    if op.choose_inputs is not None:
+    if not in_order and op.choose_inputs is not None:
         arrays = list(op.arrange(arrays, params))
     try:
         if ctx.device_typeid == 2:

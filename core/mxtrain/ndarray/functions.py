@@ -88,7 +88,7 @@ def make_function(op: Operator, public_name: str) -> Callable[..., Any]:
         elif chooses and args and "state" not in kwargs and _are_arrays(args) and input_names.isdisjoint(kwargs):
             params = cache.parse((), kwargs, ())
             if cache.takes_first(params, len(args)):
-                return invoke(op, args, params, out)
+                return invoke(op, args, params, out, in_order=True)
         return _general_call(op, cache, args, out, kwargs)
 
     function.__name__ = function.__qualname__ = public_name

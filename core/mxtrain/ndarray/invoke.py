@@ -18,11 +18,14 @@ from mxtrain.ops.parameters import Params
 _mode = recording.mode
 
 
-def invoke(op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out: Any = None) -> Any:
+def invoke(
+    op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out: Any = None, in_order: bool = False
+) -> Any:
     """Run an operator; returns its visible outputs: one NDArray, or a list of them.
 
     inputs: the inputs in use, auxiliary states last, all on one context. params: parsed, as `Operator.parse` returns
     them (for an operator without inputs, `ctx` chooses the device). out: an NDArray, or a list, to write the result to.
+    in_order: the caller knows that these are the first of the operator's inputs, so that none has to be found by name.
     Raises MXNetError naming operator, inputs and what was expected; `out` is then unchanged.
     """
     try:
@@ -37,7 +40,7 @@ def invoke(op: Operator, inputs: Sequence[NDArray], params: dict[str, Any], out:
             require_one_context(op, inputs)
     if out is not None:
         return _invoke_into(op, inputs, arrays, params, ctx, out)
-    results, state = run_forward(op, arrays, params, ctx)
+    results, state = run_forward(op, arrays, params, ctx, in_order=in_order)
     if type(results) is np.ndarray and results.flags.c_contiguous and not op.view:  # by far the most frequent case
         output = NDArray(results, ctx)
         if _mode.recording:

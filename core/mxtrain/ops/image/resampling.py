@@ -70,14 +70,16 @@ def _taps(size: int, new: int, method: int, shrinks: bool) -> tuple[np.ndarray, 
 
 
 def _weighted_sum(xp: Any, images: Array, axis: int, places: np.ndarray, weights: np.ndarray) -> Array:
-    """The sums of the taps along an axis; images and weights of one dtype."""
-    shape = (-1,) + (1,) * (images.ndim - 1 - axis)
+    """The sums of the taps along an axis, in the weights' dtype."""
     total = None
+    # across a row, each channel gets its weight: repeating it for three numbers at a time takes ten times as long
+    shape = (len(places), images.shape[3] if axis == 2 else 1, *(1,) * (2 - axis))
     for place, weight in zip(places.T, weights.T, strict=True):
         if not weight.any():
             continue
-        part = xp.take(images, xp.asarray(place), axis=axis) * xp.asarray(weight).reshape(shape)
-        total = part if total is None else total + part
+        part = xp.take(images, xp.asarray(place), axis=axis).astype(weights.dtype, copy=False)
+        part *= xp.asarray(weight.repeat(shape[1])).reshape(shape)
+        total = part if total is None else xp.add(total, part, out=total)
     return total
 
 
@@ -91,7 +93,7 @@ def resample(xp: Any, images: Array, height: int, width: int, method: int) -> Ar
     if images.dtype == np.uint8 and not (method == AREA and shrinks):
         return _resample_bytes(xp, images, rows, columns, rounds_twice=method in (LINEAR, AREA))
     kind = images.dtype if images.dtype.kind == "f" and images.dtype.itemsize > 2 else np.dtype(np.float32)
-    wide = images.astype(kind, copy=False)
+    wide = images
     for axis, (places, weights) in ((2, columns), (1, rows)):
         wide = _weighted_sum(xp, wide, axis, places, weights.astype(kind))
     if images.dtype.kind in "iu":
@@ -105,11 +107,16 @@ def _resample_bytes(xp: Any, images: Array, rows: Any, columns: Any, *, rounds_t
     scale = 1 << _WEIGHT_BITS
     across = np.rint(columns[1] * scale).astype(np.int32)
     down = np.rint(rows[1] * scale).astype(np.int32)
-    lines = _weighted_sum(xp, images.astype(np.int32), 2, columns[0], across)
+    lines = _weighted_sum(xp, images, 2, columns[0], across)
     if not rounds_twice:
-        total = _weighted_sum(xp, lines.astype(np.int64), 1, rows[0], down.astype(np.int64))
+        total = _weighted_sum(xp, lines, 1, rows[0], down.astype(np.int64))
         return ((total + (1 << 21)) >> 22).clip(0, 255).astype(np.uint8)
-    total = 2
+    lines >>= 4
+    total = xp.full((len(images), len(down), *lines.shape[2:]), 2, np.int32)
     for place, weight in zip(rows[0].T, down.T, strict=True):
-        total = total + ((xp.take(lines >> 4, xp.asarray(place), axis=1) * xp.asarray(weight)[:, None, None]) >> 16)
-    return (total >> 2).clip(0, 255).astype(np.uint8)
+        part = xp.take(lines, xp.asarray(place), axis=1)
+        part *= xp.asarray(weight)[:, None, None]
+        part >>= 16
+        total += part
+    total >>= 2
+    return total.clip(0, 255).astype(np.uint8)

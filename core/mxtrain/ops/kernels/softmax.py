@@ -45,19 +45,26 @@ def _along(xp: types.ModuleType, compute: Callable[..., Any], arrays: tuple[Any,
 
 def _largest(xp: types.ModuleType, x: Any, axis: int) -> Any:
     if xp is np:  # the method spends more time on its arguments than on a small array
-        return np.maximum.reduce(x, axis=axis, keepdims=True)
+        return _reduced(np, np.maximum, x, axis)
     return x.max(axis=axis, keepdims=True)
+
+
+def _reduced(xp: types.ModuleType, function: Any, x: Any, axis: int) -> Any:
+    """function.reduce of x along an axis, in a form that broadcasts with x."""
+    if x.ndim == 1 and xp is np:  # with an array of no axes, NumPy needs a third of the time that one of size 1 takes
+        return function.reduce(x, axis=0, out=np.empty((), x.dtype))
+    return function.reduce(x, axis=axis, keepdims=True)
 
 
 def _softmax(xp: types.ModuleType, x: Any, axis: int, out: Any) -> Any:
     result = xp.subtract(x, _largest(xp, x, axis), out=out)
     xp.exp(result, out=result)
-    return xp.divide(result, xp.add.reduce(result, axis=axis, keepdims=True), out=result)
+    return xp.divide(result, _reduced(xp, xp.add, result, axis), out=result)
 
 
 def _log_softmax(xp: types.ModuleType, x: Any, axis: int, out: Any) -> Any:
     result = xp.subtract(x, _largest(xp, x, axis), out=out)
-    total = xp.add.reduce(xp.exp(result), axis=axis, keepdims=True)
+    total = _reduced(xp, xp.add, xp.exp(result), axis)
     return xp.subtract(result, xp.log(total, out=total), out=result)
 
 
