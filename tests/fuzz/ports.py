@@ -219,11 +219,11 @@ def run(seconds: float, seed: int, key: str | None, folder: Path) -> tuple[bool,
                 for name, port in found:
                     http = name.startswith("scheduler") or port not in _endpoints(job)
                     make = bytes_for_grpc if http else bytes_for_zmq
-                    for _ in range(20):
+                    for _ in range(60):
                         strangers.raw(port, name.split()[0], make)
                 strangers.attend(job.port, 5)
                 for port in _endpoints(job):
-                    strangers.router(f"tcp://127.0.0.1:{port}", 200)
+                    strangers.router(f"tcp://127.0.0.1:{port}", 1000)
             memory.append([resident(node) for node in nodes])
         (folder / "worker.py.go").touch()
         codes = job.wait(60)

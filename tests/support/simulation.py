@@ -42,6 +42,9 @@ class Plan:
     """How bad it gets. Chances are per message; times in simulated seconds. spared: roles that nobody kills.
 
     reckless: processes are killed whether the others have recovered or not; the job may then stop, and say why.
+    cuts: how often a server or worker is cut off, from the scheduler only, from one other node, or from everybody, for
+    up to cut_seconds. Nothing is lost on the way, it comes when the cut ends (as TCP sends again), unless a connection
+    breaks, too. Who is given up meanwhile goes on until then, and ends when it hears of it.
     """
 
     rounds: int = 40
@@ -54,6 +57,8 @@ class Plan:
     limit: float = 900.0
     spared: tuple[str, ...] = ()
     reckless: bool = False
+    cuts: int = 0
+    cut_seconds: float = 12.0
 
 
 class Stopped(Exception):
@@ -68,6 +73,8 @@ class Job:
         self.stopped = ""
         self.broken = 0
         self.doubled = 0
+        self.cut: list[str] = []
+        self.given_up: list[str] = []
         self.events = 0
 
 
@@ -119,6 +126,8 @@ class World:
         self._generation: dict[tuple, int] = {}
         self.processes: dict[str, Process] = {}
         self.done: dict[int, dict[str, np.ndarray]] = {}
+        self._cuts: dict[frozenset[str], float] = {}
+        self._leaders: dict[tuple[int, int], str] = {}
         self.scheduler = self._start("scheduler", 0)
         for role, count in (("server", servers), ("worker", workers)):
             for rank in range(count):
@@ -143,6 +152,8 @@ class World:
         try:
             if self.plan.deaths:
                 self.after(self.plan.death_spacing * self.random.random(), self._kill_somebody)
+            if self.plan.cuts:
+                self.after(self.plan.death_spacing * self.random.random(), self._cut_somebody)
             while len(self.done) < self.rules.num_workers:
                 self.step()
         finally:
@@ -193,7 +204,7 @@ class World:
         shards = whole and all(shard.backup for shard in state.shards.all) if self.rules.replicas else whole
         there = {(p.role, p.rank) for p in self.processes.values() if p.alive and p.registered}
         expected = self.rules.num_workers + self.rules.num_servers
-        return bool(shards) and len([x for x in there if x[0] != "scheduler"]) == expected
+        return bool(shards) and not self._cuts and len([x for x in there if x[0] != "scheduler"]) == expected
 
     def _kill(self, process: Process) -> None:
         process.alive = False
@@ -209,6 +220,53 @@ class World:
         else:
             self._to_scheduler(process.name, lambda state: state.disconnected(process.name, self.now))
         self.after(self.plan.restart_after * self.random.random() * 2, lambda: self._start(process.role, process.rank))
+
+    # ---------------------------------------------------------------- partitions
+
+    def _cut_somebody(self) -> None:
+        """A node cannot be reached for a while, when all have recovered from what was before."""
+        if len(self.job.cut) >= self.plan.cuts or len(self.done) == self.rules.num_workers:
+            return
+        if self._recovered():
+            self._cut(self.random.choice([p for p in self.processes.values() if p.alive and p.role != "scheduler"]))
+        self.after(self.plan.death_spacing * self.random.random(), self._cut_somebody)
+
+    def _cut(self, victim: Process) -> None:
+        others = [p.name for p in self.processes.values() if p.alive and p is not victim]
+        kind = self.random.choice(["the scheduler", "one", "everybody"])
+        if kind != "everybody":
+            others = [self.scheduler.name if kind == "the scheduler" else self.random.choice(others)]
+        end = self.now + self.random.uniform(0.5, self.plan.cut_seconds)
+        pairs = [frozenset((victim.name, other)) for other in others]
+        self._cuts.update(dict.fromkeys(pairs, end))
+        self.job.cut.append(f"{victim.name} from {kind} at {self.now:.2f} for {end - self.now:.2f}")
+        self.after(end - self.now, lambda: self._reconnect(victim, pairs))
+
+    def _reconnect(self, victim: Process, pairs: list[frozenset[str]]) -> None:
+        for pair in pairs:
+            del self._cuts[pair]
+        if victim.name in self.job.given_up and victim.alive:
+            self._kill(victim)  # it hears that it has been given up, ends, and is started again
+
+    def _is_alive(self, name: str) -> bool:
+        return name in self.processes and self.processes[name].alive
+
+    def _give_up(self, name: str) -> None:
+        """The scheduler goes on without a process that lives, which may happen to one that is cut off only."""
+        was_cut = any(text.startswith(f"{name} from ") for text in self.job.cut)
+        assert was_cut, f"seed {self.seed}: {name} was given up"
+        if name not in self.job.given_up:
+            self.job.given_up.append(name)
+            if not any(name in pair for pair in self._cuts):
+                self._kill(self.processes[name])
+
+    def _check_leaders(self, process: Process) -> None:
+        """No two servers are the primary of a shard in one view."""
+        assert process.node is not None
+        for shard, replica in process.node.replicas.items():
+            if replica.role == "primary":
+                leader = self._leaders.setdefault((shard, replica.epoch), process.name)
+                assert leader == process.name, f"seed {self.seed}: {leader} and {process.name} lead shard {shard}"
 
     # ---------------------------------------------------------------- the way to the scheduler
 
@@ -246,15 +304,16 @@ class World:
                 message = pb.SchedulerMessage.FromString(action.message.SerializeToString())
                 way = (scheduler.name, action.node, "grpc")
                 self._later(way, lambda node=action.node, message=message: self._from_scheduler(node, message))
-            elif isinstance(action, Close) and action.node in self.processes:
-                given_up = self.processes[action.node].alive and not self.plan.reckless
-                assert not given_up, f"seed {self.seed}: {action.node} was given up"
+            elif isinstance(action, Close) and not self.plan.reckless and self._is_alive(action.node):
+                self._give_up(action.node)
 
     def _from_scheduler(self, name: str, message: pb.SchedulerMessage) -> None:
         process = self.processes[name]
         if not process.alive:
             return
         kind = message.WhichOneof("body")
+        if kind in ("abort", "refused") and name in self.job.given_up:
+            return
         if kind in ("abort", "refused") and self.plan.reckless:
             raise Stopped(getattr(message, kind).reason)
         assert kind not in ("abort", "refused"), f"seed {self.seed}: {message} {self.job.killed}"
@@ -265,6 +324,7 @@ class World:
                 process.view = message.view
             if process.node is not None:
                 self._carry_out(process, process.node.set_view(server_view(process.view)))
+                self._check_leaders(process)
             elif process.worker is None:
                 process.worker = Worker(self, process)
                 process.worker.fiber.resume()
@@ -294,6 +354,7 @@ class World:
     def _later(self, way: tuple, arrive: Callable[[], None]) -> None:
         """Let something arrive after a while, but after everything before it on the same way."""
         at = max(self.now + self.random.expovariate(1 / self.plan.delay), self._last.get(way, 0.0))
+        at = max(at, self._cuts.get(frozenset(way[:2]), 0.0))
         self._last[way] = at
         self.after(at - self.now, arrive)
 
