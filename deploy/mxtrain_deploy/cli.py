@@ -130,6 +130,36 @@ def status_command(**options: Any) -> Action:
     return action
 
 
+@cli.command("doctor")
+@click.option("-n", "--num-workers", type=click.IntRange(min=1), default=1, show_default=True, help="Workers.")
+@click.option("-s", "--num-servers", type=click.IntRange(min=0), default=1, show_default=True, help="Servers.")
+@click.option(
+    "--launcher",
+    type=click.Choice(["local", "ssh", "mpi", "slurm", "kubernetes", "ray"]),
+    default="local",
+    show_default=True,
+    help="What would start it.",
+)
+@click.option("-H", "--hostfile", type=click.Path(), help="The hosts: a file with one host or host:port a line.")
+@click.option("--root-uri", metavar="HOST", help="The scheduler's address.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The scheduler's port.")
+@click.option("--remote-python", metavar="PATH", help="The interpreter on other hosts; by default this one's path.")
+@click.option("--timeout", type=click.FloatRange(min=1), default=30.0, show_default=True, help="Seconds for a host.")
+def doctor_command(remote_python: str | None, **options: Any) -> Action:
+    """Find out before a job why it would not start; takes the options of `launch`.
+
+    Each line is OK, WARN or FAIL, with what to do. The exit code is 1 where a job would not start.
+    """
+
+    def action() -> int:
+        from mxtrain_deploy.doctor.command import examine
+        from mxtrain_deploy.doctor.site import Wanted
+
+        return examine(Wanted(remote_python=remote_python or sys.executable, **options))
+
+    return action
+
+
 @cli.command("metrics-token")
 @click.option("--cluster-key", envvar="MXTRAIN_CLUSTER_KEY", required=True, show_envvar=True, help="The job's key.")
 def metrics_token_command(cluster_key: str) -> Action:

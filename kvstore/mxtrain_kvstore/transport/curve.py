@@ -8,6 +8,11 @@ import zmq
 from zmq.utils import z85
 
 
+def has_curve() -> bool:
+    """Whether the libzmq that is installed can encrypt."""
+    return bool(zmq.has("curve"))
+
+
 def key_pair(cluster_key: str, role: str) -> tuple[bytes, bytes]:
     """(public, secret) CURVE keys of a role ("server" or "worker"), the same on every node with this cluster key."""
     salt = b"mxtrain curve " + role.encode()

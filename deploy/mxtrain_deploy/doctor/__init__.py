@@ -1,0 +1,1 @@
+"""`mxtrain doctor`: finds out before a job why it would not start."""
