@@ -33,7 +33,7 @@ from mxtrain_server.parameters.server_state import ServerState
 from mxtrain_server.replication import actions as act
 from mxtrain_server.replication.server_node import ServerNode
 from mxtrain_server.replication.server_view import server_view
-from mxtrain_server.scheduler.actions import Close, SchedulerRules, Send
+from mxtrain_server.scheduler.actions import Close, SchedulerRules, Send, Stop
 from mxtrain_server.scheduler.scheduler_state import SchedulerState
 
 
@@ -306,6 +306,8 @@ class World:
                 self._later(way, lambda node=action.node, message=message: self._from_scheduler(node, message))
             elif isinstance(action, Close) and not self.plan.reckless and self._is_alive(action.node):
                 self._give_up(action.node)
+            elif isinstance(action, Stop) and self.plan.reckless and scheduler.scheduler is not None:
+                raise Stopped(scheduler.scheduler.reason)  # nobody was left to be told
 
     def _from_scheduler(self, name: str, message: pb.SchedulerMessage) -> None:
         process = self.processes[name]
