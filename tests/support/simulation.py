@@ -266,6 +266,9 @@ class World:
         for shard, replica in process.node.replicas.items():
             if replica.role == "primary":
                 leader = self._leaders.setdefault((shard, replica.epoch), process.name)
+                if leader != process.name and replica.epoch == 1 and not self.processes[leader].alive:
+                    self._leaders = {(shard, 1): process.name}  # all have died: the job has begun anew
+                    continue
                 assert leader == process.name, f"seed {self.seed}: {leader} and {process.name} lead shard {shard}"
 
     # ---------------------------------------------------------------- the way to the scheduler
