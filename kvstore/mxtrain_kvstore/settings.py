@@ -117,6 +117,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("min_workers", ("MXTRAIN_MIN_WORKERS",), _count, 1, "the job stops where fewer workers are left"),
     Setting("max_workers", ("MXTRAIN_MAX_WORKERS",), _count, 0, "workers that may be in the job when more join later"),
+    Setting(
+        "staleness",
+        ("MXTRAIN_STALENESS",),
+        _count,
+        None,
+        "rounds that a worker of dist_async may be ahead of the slowest; none: any number",
+    ),
     Setting("transport", ("MXTRAIN_KVSTORE_TRANSPORT",), _one_of(TRANSPORTS), "auto", "auto, shm or tcp for payloads"),
     Setting(
         "bigarray_bound",
@@ -170,6 +177,7 @@ class ClusterSettings:
     scheduler_timeout: float = 60.0
     min_workers: int = 1
     max_workers: int = 0
+    staleness: int | None = None
     transport: str = "auto"
     bigarray_bound: int = 1_000_000
     metrics_port: int | None = None

@@ -6,8 +6,8 @@ from in_memory_cluster import Cluster
 
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain.dtypes import as_dtype
-from mxtrain_kvstore.distributed import client as client_module
 from mxtrain_kvstore.distributed.directory import BLOCK_BYTES
+from mxtrain_kvstore.distributed.parameter import MAX_ROUNDS_AHEAD
 from mxtrain_kvstore.wire import messages as m
 
 SHARED = pytest.mark.parametrize("shared", [False, True], ids=["sent", "shared"])
@@ -111,11 +111,11 @@ def test_a_worker_is_held_back_when_far_ahead() -> None:
     a, b = started(cluster)
     a.client.wait_timeout = 0.3
     value = np.ones(SHAPES["small"], np.float32)
-    for _ in range(client_module.MAX_ROUNDS_AHEAD):
+    for _ in range(MAX_ROUNDS_AHEAD):
         a.client.push(a.parameters["small"], [value])
     with pytest.raises(MXNetError, match=r"server 0 waits for the push of key\(s\) 'small' by worker\(s\) 1"):
         a.client.push(a.parameters["small"], [value])
-    for _ in range(client_module.MAX_ROUNDS_AHEAD):
+    for _ in range(MAX_ROUNDS_AHEAD):
         b.client.push(b.parameters["small"], [value])
     assert pull(b.client, b.parameters["small"]).max() == 2
 

@@ -26,8 +26,6 @@ _log = logging.getLogger(__name__)
 
 #: Blocks of at least so many bytes are sent by themselves, without being staged.
 DIRECT_BYTES = 1 << 16
-#: Rounds that a worker may push ahead of the last one that it knows to be complete.
-MAX_ROUNDS_AHEAD = 16
 
 
 class ParameterClient(Conversation):
@@ -68,7 +66,7 @@ class ParameterClient(Conversation):
             if parameter.pushed > counters.rounds:
                 counters.rounds = parameter.pushed
             consumed = parameter.seen >= parameter.pushed - 1
-            if not consumed and parameter.pushed - parameter.seen > MAX_ROUNDS_AHEAD:
+            if not consumed and parameter.pushed - parameter.seen > parameter.rounds_ahead:
                 self._catch_up(parameter)
             for block in parameter.blocks:
                 # the servers may still be reading the last push from memory that they share

@@ -14,7 +14,7 @@ from mxtrain.ops.sparse.containers import RowSparse
 from mxtrain_kvstore.compression.parameters import Compression
 from mxtrain_kvstore.distributed.channel import SharedFiles
 from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
-from mxtrain_kvstore.distributed.parameter import Block, Parameter, Share
+from mxtrain_kvstore.distributed.parameter import MAX_ROUNDS_AHEAD, Block, Parameter, Share
 from mxtrain_kvstore.distributed.rows import RowClient
 from mxtrain_kvstore.placement import Part, place, row_unit, slices
 from mxtrain_kvstore.wire import messages as m
@@ -31,7 +31,8 @@ class Directory:
     """The parameters of one store.
 
     shared: how memory is shared with servers of this host; None: not at all. must_share: fail where that cannot be.
-    compression: of what is pushed and pulled; None: there is none.
+    compression: of what is pushed and pulled; None: there is none. rounds_ahead: that this worker may push without
+    having pulled.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Directory:
         self.parameters: dict[Hashable, Parameter] = {}
         self.must_share = must_share
         self.compression: Compression | None = None
+        self.rounds_ahead = MAX_ROUNDS_AHEAD
         self._distant: set[int] = set()
         self._loads = [0] * client.channel.num_servers
 
@@ -136,6 +138,7 @@ class Directory:
                 f"Expected: {parameter.describe()}, as worker 0 has initialized it. "
                 f"Received: shape {value.shape}, {value.dtype.name} on worker {self.client.rank}."
             )
+        parameter.rounds_ahead = self.rounds_ahead
         for server, number, first, _, position, offset, elements in parts:
             lane = self.client.lanes[server]
             segment = lane.segments.get(number) or self._new_segment(lane, number, parameter.dtype)

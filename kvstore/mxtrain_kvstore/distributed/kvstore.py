@@ -31,7 +31,8 @@ class DistKVStore(KVStore):
 
     sync: a round of a key is complete when every worker has pushed it; a pull after a push brings that round's result.
     A worker that has ended, or closed its store, takes no part in later rounds, and the others go on without it; sums
-    are then over fewer workers. async: every push is applied when it comes. With `device` in the kind, copies on GPUs
+    are then over fewer workers. async: every push is applied when it comes; where MXTRAIN_STALENESS bounds it, a pull
+    waits until no worker is more rounds behind. With `device` in the kind, copies on GPUs
     are summed there.
     """
 
@@ -39,10 +40,13 @@ class DistKVStore(KVStore):
         super().__init__(kind)
         self._node = node
         self._client = node.client
-        self._number = node.open_store("async" if "async" in kind else "sync")
         settings = node.settings
+        mode, staleness = ("async", settings.staleness) if "async" in kind else ("sync", None)
+        self._number = node.open_store(mode, m.UNBOUNDED if staleness is None else staleness)
         must_share = settings.transport == "shm"
         self._directory = Directory(node.client, self._number, settings.bigarray_bound, node.shared, must_share)
+        if staleness is not None:
+            self._directory.rounds_ahead = 1  # who does not pull would not be held up
         self._parameters: dict[Key, Parameter] = self._directory.parameters  # type: ignore[assignment]
         self._optimizer: Optimizer | None = None
         self._hyper: HyperParameters | None = None

@@ -80,11 +80,11 @@ class WorkerNode:
     def _hello(self, server: int, epoch: int) -> m.Hello:
         return m.Hello(m.PROTOCOL, self.settings.job, self.name, self.rank, server, epoch)
 
-    def open_store(self, mode: str) -> int:
+    def open_store(self, mode: str, staleness: int = m.UNBOUNDED) -> int:
         """A new store of the job, "sync" or "async"; returns its number. Workers open stores in the same order."""
         number = self.stores
         self.stores += 1
-        self.client.ask_all(m.OpenStore, number, mode)
+        self.client.ask_all(m.OpenStore, number, mode, staleness)
         return number
 
     def abandon(self, store: int) -> None:

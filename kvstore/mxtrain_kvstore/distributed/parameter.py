@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
 
 
+#: Rounds that a worker may push ahead of the last one that it knows to be complete.
+MAX_ROUNDS_AHEAD = 16
+
+
 class Block:
     """A slice of a parameter, and where it lies: elements `position` on of a segment of one server.
 
@@ -92,7 +96,8 @@ class Share(NamedTuple):
 class Parameter:
     """A key with its blocks in order, and what is under way for it.
 
-    pushed: rounds that this worker has pushed. seen: the round that its last pull brought. staged: blocks whose push
+    pushed: rounds that this worker has pushed. seen: the round that its last pull brought. rounds_ahead: how much more
+    `pushed` may be. staged: blocks whose push
     has been staged and not been sent. awaiting: blocks of a pull that have not come. outs: the arrays that the pull
     fills. finish: what to call when it has. settle: waits for the pull. stype: the storage that the key was initialized
     with. row_pulls: how many answers of `awaiting` bring single rows.
@@ -107,6 +112,7 @@ class Parameter:
         "nbytes",
         "outs",
         "pushed",
+        "rounds_ahead",
         "row_pulls",
         "seen",
         "settle",
@@ -134,6 +140,7 @@ class Parameter:
         self.shares: list[Share] = []
         self.pushed = 0
         self.seen = 0
+        self.rounds_ahead = MAX_ROUNDS_AHEAD
         self.staged = 0
         self.stype = stype
         self.row_pulls = 0

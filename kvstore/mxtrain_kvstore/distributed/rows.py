@@ -11,7 +11,7 @@ import numpy as np
 
 from mxtrain.ops.sparse.containers import RowSparse
 from mxtrain_kvstore.distributed.channel import Incoming
-from mxtrain_kvstore.distributed.client import MAX_ROUNDS_AHEAD, ParameterClient
+from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.distributed.parameter import Parameter, Share
 from mxtrain_kvstore.wire import messages as m
 
@@ -48,7 +48,7 @@ class RowClient(ParameterClient):
         with self.lock:
             if parameter.awaiting or parameter.staged or self._failure:
                 self._make_way(parameter)
-            if parameter.pushed + 1 - parameter.seen > MAX_ROUNDS_AHEAD:
+            if parameter.pushed + 1 - parameter.seen > parameter.rounds_ahead:
                 self.pull_rows(parameter, _NO_ROWS, gradient.values[:0])
                 self.settle(parameter)
             parameter.pushed += 1

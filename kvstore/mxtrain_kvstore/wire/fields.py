@@ -41,6 +41,8 @@ RUNS = Runs(MAX_ITEMS)
 DTYPE = Text(32)
 SHAPE = ListOf(Integer(), 64)
 FILE = Record(Integer(), Integer(), Integer(), Text(64))
+#: The staleness of a store whose workers may be any number of rounds apart.
+UNBOUNDED = 1 << 31
 #: How payloads are encoded: [name, parameter] of a `compression.codec.Codec`; name "": raw values.
 CODEC = Record(Text(16), Number())
 NO_CODEC: list[Any] = ["", 0.0]

@@ -26,6 +26,9 @@ from mxtrain_kvstore.wire.fields import (
     PROTOCOL as PROTOCOL,
 )
 from mxtrain_kvstore.wire.fields import (
+    UNBOUNDED as UNBOUNDED,
+)
+from mxtrain_kvstore.wire.fields import (
     Run as Run,
 )
 from mxtrain_kvstore.wire.fields import (

@@ -17,6 +17,7 @@ from mxtrain_kvstore.wire.fields import (
     SERVER,
     SHAPE,
     STORE,
+    UNBOUNDED,
     Run,
     message,
 )
@@ -35,13 +36,17 @@ class Hello(NamedTuple):
     epoch: int
 
 
-@message(2, request=REQUEST, store=STORE, mode=Text(8))
+@message(2, request=REQUEST, store=STORE, mode=Text(8), staleness=Integer(UNBOUNDED))
 class OpenStore(NamedTuple):
-    """The worker takes part in a store; mode: "sync" or "async". Answer: Done."""
+    """The worker takes part in a store; mode: "sync" or "async". Answer: Done.
+
+    staleness: of an asynchronous store; a pull of round n waits until every worker has pushed round n - staleness.
+    """
 
     request: int
     store: int
     mode: str
+    staleness: int = UNBOUNDED
 
 
 @message(

@@ -112,7 +112,7 @@ class RowRequests:
             raise RequestError(f"Expected: rows of at most {MAX_PAYLOAD_BYTES} bytes. Received: {len(rows)} rows.")
         _require_rising(segment, table, rows, 0)
         wanted = WantedRows(rank, message.request, table, np.array(rows), message.round, message.mapped)
-        if store.mode == "async" or _is_ready(segment, wanted):
+        if not store.waits or _is_ready(segment, wanted):
             self._answer(segment, store, wanted)
         else:
             self._waiting.setdefault(segment.number, []).append(wanted)

@@ -95,11 +95,18 @@ class ServerState:
         store = self.stores.get(message.store)
         if store is None:
             members = set(self.workers or {}) - self.departed
-            store = self.stores[message.store] = Store(message.store, message.mode, members, self.keeps_previous)
+            staleness = None if message.staleness == m.UNBOUNDED else message.staleness
+            store = Store(message.store, message.mode, members, self.keeps_previous, staleness)
+            self.stores[message.store] = store
         if store.mode != message.mode:
             raise RequestError(
                 f"Expected: KVStore number {message.store} to be dist_{store.mode} on every worker. "
                 f"Received: dist_{message.mode} from worker {rank}."
+            )
+        wanted = message.staleness if store.mode == "async" else m.UNBOUNDED
+        if wanted != (m.UNBOUNDED if store.staleness is None else store.staleness):
+            raise RequestError(
+                f"Expected: MXTRAIN_STALENESS={store.staleness} on every worker. Received: {wanted} from worker {rank}."
             )
         self.done(rank, message)
 
@@ -179,7 +186,7 @@ class ServerState:
             segment.bounds(first, first + blocks)
             codec = pull_codec(segment, first, first + blocks, message.codec)
             wanted = Wanted(rank, first, first + blocks, wanted_round, message.mapped, codec)
-            if self.store(segment.store).mode == "async":
+            if not self.store(segment.store).waits:
                 self._send_values(segment, wanted)
                 continue
             for ready in self.parked[number].add(segment, wanted):
@@ -248,7 +255,7 @@ class ServerState:
             segment = self.segment(number)
             segment.bounds(first, first + blocks)
             store = self.store(segment.store)
-            absent = store.missing(segment, first, first + blocks, wanted_round) if store.mode == "sync" else []
+            absent = store.missing(segment, first, first + blocks, wanted_round)
             if absent:
                 missing.update(absent)
                 names += segment.names(first, first + blocks)

@@ -87,6 +87,7 @@ def _dump_store(store: Store) -> dict[str, Any]:
     return {
         "number": store.number,
         "mode": store.mode,
+        "staleness": store.staleness,
         "keeps_previous": store.keeps_previous,
         "members": sorted(store.members),
         "directory": list(store.directory.values()),
@@ -101,7 +102,7 @@ def _dump_store(store: Store) -> dict[str, Any]:
 
 
 def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
-    store = Store(tree["number"], tree["mode"], set(tree["members"]), tree["keeps_previous"])
+    store = Store(tree["number"], tree["mode"], set(tree["members"]), tree["keeps_previous"], tree["staleness"])
     for segment in segments:
         if segment.store == store.number:
             store.adopt(segment)

@@ -36,16 +36,20 @@ class Store:
 
     sync: a round of a block is complete when every member has pushed it; the pushes are summed in rank order, whatever
     their order of arrival. A worker that leaves takes no part in rounds that it has not pushed. async: every push is
-    applied when it comes. keeps_previous: see Segment.
+    applied when it comes. staleness: a round is then complete for pulls when every member has pushed the round so
+    much before it; None: at once. keeps_previous: see Segment.
     """
 
-    def __init__(self, number: int, mode: str, members: set[int], keeps_previous: bool = False) -> None:
+    def __init__(
+        self, number: int, mode: str, members: set[int], keeps_previous: bool = False, staleness: int | None = None
+    ) -> None:
         if mode not in MODES:
             raise RequestError(f"Expected: a mode of {MODES}. Received: {mode!r}.")
         self.number = number
         self.mode = mode
         self.members = members
         self.keeps_previous = keeps_previous and mode == "sync"
+        self.staleness = staleness if mode == "async" else None
         self.updates: Updates = Replace() if mode == "sync" else NoOptimizer()
         self.changes = OptimizerChanges()
         self.segments: list[Segment] = []
@@ -119,7 +123,7 @@ class Store:
             return self._push_new(rank, segment, first, stop, number, values, new)
         pushed[:] = number
         if self.mode == "async":
-            return self._apply(segment, first, stop, [values], rank)
+            return self._go_on(segment, first, stop, self._apply(segment, first, stop, [values], rank))
         self.contributions[segment.number].add(number, Piece(rank, first, stop, low, values, blocks))
         return self.advance(segment, first, stop)
 
@@ -136,9 +140,28 @@ class Store:
             )
         pushed[:] = number
         if self.mode == "async":
-            return self._apply_rows(segment, [piece], piece.rank)
+            return self._go_on(segment, piece.first, piece.stop, self._apply_rows(segment, [piece], piece.rank))
         self.contributions[segment.number].add(number, piece)
         return self.advance(segment, piece.first, piece.stop)
+
+    @property
+    def waits(self) -> bool:
+        """Whether pulls wait for other workers."""
+        return self.mode == "sync" or self.staleness is not None
+
+    def _go_on(self, segment: Segment, first: int, stop: int, completed: list[CompletedRun]) -> list[CompletedRun]:
+        """After a change of an asynchronous store: the blocks whose pulls may go on, where staleness is bounded."""
+        if self.staleness is None or not self.members or first == stop:
+            return completed
+        slowest = np.minimum.reduce([segment.pushed_by(rank)[first:stop] for rank in self.members])
+        segment.completed[first:stop] = slowest + self.staleness
+        return [CompletedRun(segment, first, stop)]
+
+    def _go_on_everywhere(self) -> list[CompletedRun]:
+        """After a worker has come or gone."""
+        if self.mode == "sync":
+            return [run for segment in self.segments for run in self.advance(segment, 0, segment.num_blocks)]
+        return [run for segment in self.segments for run in self._go_on(segment, 0, segment.num_blocks, [])]
 
     def _push_new(
         self, rank: int, segment: Segment, first: int, stop: int, number: int, values: np.ndarray, new: np.ndarray
@@ -234,17 +257,16 @@ class Store:
         self.members.add(rank)
         for segment in self.segments:
             segment.pushed_by(rank)[:] = number
-        if self.mode == "async":
-            return []
-        return [run for segment in self.segments for run in self.advance(segment, 0, segment.num_blocks)]
+        return self._go_on_everywhere()
 
     def leave(self, rank: int) -> list[CompletedRun]:
         """Go on without a worker; returns what had been waiting for nobody else."""
         self.members.discard(rank)
-        if self.mode == "async":
-            return []
-        return [run for segment in self.segments for run in self.advance(segment, 0, segment.num_blocks)]
+        return self._go_on_everywhere()
 
     def missing(self, segment: Segment, first: int, stop: int, number: int) -> list[int]:
-        """The members that round `number` of some blocks waits for."""
+        """The members that a pull of round `number` of some blocks waits for."""
+        if not self.waits:
+            return []
+        number -= self.staleness or 0
         return [rank for rank in sorted(self.members) if bool((segment.pushed_by(rank)[first:stop] < number).any())]
