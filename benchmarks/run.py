@@ -40,6 +40,7 @@ BENCHMARKS: dict[str, dict[str, list[str]]] = {
             "kvstore": ["kvstore_dist.py"],
             "kvstore-sgd": ["kvstore_dist.py", "--optimizer", "sgd"],
             "kvstore-replicas": ["kvstore_dist.py", "--optimizer", "sgd", "--replicas", "1"],
+            "kvstore-rows": ["kvstore_rows.py"],
             "kvstore-local": ["kvstore_local.py"],
             "kvstore-local-sgd": ["kvstore_local.py", "--optimizer", "sgd"],
             **{

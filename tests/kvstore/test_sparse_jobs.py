@@ -79,7 +79,7 @@ kv.init("dense", nd.zeros(shape))
 rows = [0, 29999, 30000, 59999, 7 + kv.rank]
 for i in range(5):
     for key in ("t", "dense"):
-        kv.push(key, mx.nd.sparse.row_sparse_array((np.ones((5, 20)), sorted(rows)), shape=shape))
+        kv.push(key, mx.nd.sparse.row_sparse_array((np.ones((5, 20), np.float32), sorted(rows)), shape=shape))
     out = nd.zeros(shape, stype="row_sparse")
     kv.row_sparse_pull("t", out=out, row_ids=nd.array(rows, dtype="int64"))
     assert out.data.asnumpy().max() <= -(i + 1)       # at least one's own pushes
