@@ -470,6 +470,9 @@ class SchedulerState:
         for member in self.members.everybody():
             if member.is_active:
                 self._send(member, pb.SchedulerMessage(abort=pb.Abort(reason=reason)))
+        waiting, self._waiting = self._waiting, []
+        for request, _ in waiting:
+            self._actions = self._refuse(request, f"The job has stopped. {reason}")
         self._stop_when_alone()
 
     def _stop_when_alone(self) -> None:
