@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -10,10 +11,15 @@ from mxtrain_server.parameters.errors import RequestError
 
 
 class SegmentMemory(NamedTuple):
-    """array: the bytes, uint8. file: [pid, descriptor, bytes, token] by which a worker maps them, or None."""
+    """array: the bytes, uint8, zeros. file: [pid, descriptor, bytes, token] by which a worker maps them, or None.
+
+    more: makes more memory of this kind, of so many bytes, for this process alone; None: any memory will do. Bytes that
+    are never touched cost nothing.
+    """
 
     array: np.ndarray
     file: list | None
+    more: Callable[[int], np.ndarray] | None = None
 
 
 class Memory(Protocol):
@@ -34,7 +40,7 @@ class PrivateMemory:
 
     def allocate(self, nbytes: int) -> SegmentMemory:
         """Memory of this process alone."""
-        return SegmentMemory(np.empty(nbytes, np.uint8), None)
+        return SegmentMemory(np.zeros(nbytes, np.uint8), None)
 
     def release(self, file: list) -> None:
         """Nothing to do."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -166,16 +166,16 @@ class RowRequests:
 
     # ---------------------------------------------------------------- copies
 
-    def dump(self) -> list[list[object]]:
+    def dump(self) -> list[Any]:
         """The pushes that have come in part."""
         return [
             [list(place), [[np.array(rows), np.array(values)] for rows, values in parts]]
             for place, parts in self._begun.items()
         ]
 
-    def load(self, tree: Sequence[Sequence[Sequence[object]]]) -> None:
+    def load(self, tree: list[Any]) -> None:
         """Continue from what `dump` gave."""
-        self._begun = {tuple(place): [tuple(part) for part in parts] for place, parts in tree}  # type: ignore[misc]
+        self._begun = {tuple(place): [tuple(part) for part in parts] for place, parts in tree}
 
 
 def _is_ready(segment: Segment, wanted: WantedRows) -> bool:

@@ -40,8 +40,8 @@ class Segment:
         self.file = memory.file
         self.memory = memory.array
         self.values: np.ndarray = self.memory[: self.memory.size // dtype.itemsize * dtype.itemsize].view(dtype)
-        # pages that are never touched cost nothing
-        self.previous = np.empty(self.values.size, dtype) if keeps_previous else None
+        self._more = memory.more
+        self.previous = self.zeros(dtype) if keeps_previous else None
         self.labels: list[Label] = []
         self.shapes: dict[int, tuple[int, ...]] = {}
         self.starts: list[int] = [0]
@@ -49,6 +49,12 @@ class Segment:
         self.taken = np.zeros(0, np.int64)
         self.pushed: dict[int, np.ndarray] = {}
         self._changes: dict[int, np.ndarray] = {}  # by first block: rows in which `previous` is not of the round before
+
+    def zeros(self, dtype: np.dtype) -> np.ndarray:
+        """As many zeros as there are values, in memory of the same kind; pages that are never touched cost nothing."""
+        if self._more is None:
+            return np.zeros(self.values.size, dtype)
+        return self._more(self.values.size * dtype.itemsize).view(dtype)
 
     @property
     def num_blocks(self) -> int:
@@ -67,7 +73,6 @@ class Segment:
             self.labels.append(Label(key, part, head))
             self.starts.append(self.starts[-1] + length)
         self.shapes[head] = shape
-        self.values[self.starts[head] : self.starts[-1]] = 0
         more = len(lengths)
         self.completed = _extended(self.completed, more)
         self.taken = _extended(self.taken, more)

@@ -210,9 +210,10 @@ class Slab:
         arrays = flat_arrays(self.optimizer.create_state_multi_precision(self.segment.labels[block].key, weight))
         if not self.vectors:
             # untouched pages cost nothing, so the whole segment's room is asked for
-            self.vectors = [np.zeros(self.segment.values.size, array.dtype) for array in arrays]
+            self.vectors = [self.segment.zeros(array.dtype) for array in arrays]
         for vector, array in zip(self.vectors, arrays, strict=True):
-            vector[low:high] = array.reshape(-1)
+            if array.any():
+                vector[low:high] = array.reshape(-1)
 
     def _read_hyper(self, block: int) -> None:
         key = self.segment.labels[block].key
