@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ def require_dtype(key: Key, array: NDArray, dtype: Any) -> None:
         )
 
 
-def require_float32(key: Key, dtype: Any) -> None:
+def require_float32(key: Hashable, dtype: Any) -> None:
     """Raise ArgumentTypeError unless values of a dtype can be compressed."""
     if dtype != np.float32:
         raise ArgumentTypeError(
