@@ -160,6 +160,20 @@ def doctor_command(remote_python: str | None, **options: Any) -> Action:
     return action
 
 
+@cli.command("trace")
+@click.argument("folder", type=click.Path())
+@click.option("-o", "--output", default="merged.json", show_default=True, type=click.Path(dir_okay=False))
+def trace_command(folder: str, output: str) -> Action:
+    """Merge the traces that a job wrote into FOLDER (MXTRAIN_TRACE=FOLDER) into one for Perfetto."""
+
+    def action() -> int:
+        from mxtrain_deploy.trace import merge
+
+        return merge(folder, output)
+
+    return action
+
+
 @cli.command("metrics-token")
 @click.option("--cluster-key", envvar="MXTRAIN_CLUSTER_KEY", required=True, show_envvar=True, help="The job's key.")
 def metrics_token_command(cluster_key: str) -> Action:

@@ -139,6 +139,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "port of the scheduler's Prometheus metrics; server R takes the one R + 1 above it; 0: each any free one",
     ),
+    Setting("trace", ("MXTRAIN_TRACE",), str, None, "folder into which every process writes a trace; `mxtrain trace`"),
     Setting("metrics_host", ("MXTRAIN_METRICS_HOST",), str, "127.0.0.1", "address on which metrics are served"),
     Setting(
         "metrics_token", ("MXTRAIN_METRICS_TOKEN",), str, None, "bearer token for metrics; `mxtrain metrics-token`"
@@ -181,6 +182,7 @@ class ClusterSettings:
     transport: str = "auto"
     bigarray_bound: int = 1_000_000
     metrics_port: int | None = None
+    trace: str | None = None
     metrics_host: str = "127.0.0.1"
     metrics_token: str | None = None
     verbose: int = 0

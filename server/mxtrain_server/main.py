@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mxtrain.base import ArgumentError, MXNetError
+from mxtrain_kvstore import tracing
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
 from mxtrain_server.metrics.exporter import start_exporter
 from mxtrain_server.metrics.server_metrics import ServerMetrics
@@ -25,6 +26,7 @@ from mxtrain_server.replication.server_node import ServerNode
 from mxtrain_server.replication.server_view import endpoints_of, server_view
 from mxtrain_server.scheduler.actions import SchedulerRules
 from mxtrain_server.scheduler.scheduler_state import SchedulerState
+from mxtrain_server.traced import SCHEDULER, ServerProfiler
 
 if TYPE_CHECKING:
     from mxtrain_kvstore.transport.scheduler_client import SchedulerClient
@@ -85,6 +87,9 @@ def run_scheduler(settings: ClusterSettings) -> int:
         pid=os.getpid(),
     )
 
+    if settings.trace:
+        tracing.begin(settings.trace, "scheduler", 0, SCHEDULER)
+
     async def run() -> int:
         stop = asyncio.Event()
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # only the main thread has signals
@@ -107,16 +112,18 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     client.on_change = service.wake
     service.synced = client.synced
     service.counters = client.counters
+    profiler = ServerProfiler(controller)
     stop, exporter = threading.Event(), None
     with _signals(stop):
         try:
             rank = client.register()
+            profiler.begin(settings, rank, client.clock_offset)
             exporter = start_exporter(ServerMetrics(client.counters, rank), settings, f"server {rank}", rank + 1)
             _log.info("server %d (pid %d) listens on %s", rank, os.getpid(), service.endpoint)
             memory = segment_memory(settings)
             keeps = settings.replace_timeout > 0
             node = ServerNode(
-                name, settings.job, lambda shard: ServerState(shard, settings.job, memory, controller, keeps)
+                name, settings.job, lambda shard: ServerState(shard, settings.job, memory, profiler, keeps)
             )
             client.wait_for_view()
             service.serve(node, partial(_look_around, client, service, node, stop), _POLL)

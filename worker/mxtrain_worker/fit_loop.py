@@ -8,6 +8,7 @@ from mxtrain.base import MXNetError
 from mxtrain_worker.batch_end import BatchEndParam, as_list
 from mxtrain_worker.recovery import Place, Recovery, join_job
 from mxtrain_worker.sample_counts import count_samples
+from mxtrain_worker.traced import trace_training
 
 
 class FitLoop:
@@ -38,6 +39,7 @@ class FitLoop:
 
         A process that has taken the place of a dead worker goes on where that one was.
         """
+        trace_training(self.module)
         join_job(self.module)
         self._recovery = Recovery.of(self.module, self.train_data)
         self._taken_up = self._recovery.take_up() if self._recovery is not None else None

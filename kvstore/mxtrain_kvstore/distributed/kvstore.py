@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from mxtrain_kvstore.local import reduce_into
 from mxtrain_kvstore.pairs import Key, paired, require_dense, require_dtype, require_float32, require_form
 from mxtrain_kvstore.sparse_values import has_sparse
 from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
+from mxtrain_kvstore.tracing import PROFILER
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_protos import scheduler_pb2 as pb
 
@@ -262,6 +264,13 @@ class DistKVStore(KVStore):
                 "Command 0 carries a pickled optimizer in MXNet; nothing is unpickled here. Expected: set_optimizer."
             )
         self._client.ask_all(m.Command, self._number, head, body)
+
+    def set_server_profiler(self, command: str, **fields: str) -> None:
+        """Let the profilers of all servers do something.
+
+        command: "config" (folder=...), "state" (state="run" or "stop"), "pause", "resume" or "dump".
+        """
+        self._send_command_to_servers(PROFILER, json.dumps({"command": command, **fields}))
 
     def close(self) -> None:
         """Take part in no more rounds of this store."""

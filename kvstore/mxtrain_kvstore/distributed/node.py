@@ -11,9 +11,13 @@ import threading
 from typing import ClassVar
 
 from mxtrain.base import MXNetError
+from mxtrain_kvstore import tracing
+from mxtrain_kvstore.distributed.client import ParameterClient
+from mxtrain_kvstore.distributed.conversation import Conversation
 from mxtrain_kvstore.distributed.flusher import Flusher
 from mxtrain_kvstore.distributed.rows import RowClient
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
+from mxtrain_kvstore.tracing import Traced
 from mxtrain_kvstore.transport.scheduler_client import SchedulerClient, routes_of
 from mxtrain_kvstore.transport.shared_memory import SharedMemory
 from mxtrain_kvstore.transport.zmq_channel import ZmqChannel
@@ -21,6 +25,12 @@ from mxtrain_kvstore.wire import messages as m
 from mxtrain_protos import scheduler_pb2 as pb
 
 _log = logging.getLogger("mxtrain")
+
+
+def trace_worker(folder: str | None, rank: int, clock_offset: float) -> None:
+    """Trace this worker's KVStore, where a folder is set. clock_offset: see SchedulerClient."""
+    if folder:
+        tracing.begin(folder, "worker", rank, TRACED, clock_offset)
 
 
 class WorkerNode:
@@ -58,6 +68,7 @@ class WorkerNode:
                 settings = read_settings(os.environ)
                 settings.require_place()
                 cls._current = cls(settings)
+                trace_worker(settings.trace, cls._current.rank, cls._current.scheduler.clock_offset)
                 atexit.register(cls._current.close)
             return cls._current
 
@@ -134,6 +145,17 @@ class WorkerNode:
             self.scheduler.fail(str(failure))
         else:
             self.scheduler.finish()
+
+
+#: What a worker's trace shows of its KVStore.
+TRACED = (
+    Traced(ParameterClient, "push", "push"),
+    Traced(ParameterClient, "pull", "pull"),
+    Traced(RowClient, "push_rows", "push rows"),
+    Traced(RowClient, "pull_rows", "pull rows"),
+    Traced(Conversation, "_wait_until", "wait"),
+    Traced(WorkerNode, "barrier", "barrier"),
+)
 
 
 def _uncaught_error() -> str | None:

@@ -38,7 +38,8 @@ class SchedulerClient:
     node: this node's own name. endpoint: where workers reach a server; "" for a worker. After `register`: `rank`, and
     whether it `replaces` a process that died or `joins` a job that runs; after `wait_for_view`: `view`, always the
     newest, and `routes` by it. `failure` is why the job has stopped, or None; given_up: it goes on, without this node.
-    on_change: called, on another thread, when one of these changes.
+    on_change: called, on another thread, when one of these changes. clock_offset: seconds that the scheduler's clock is
+    ahead of this node's, to within half the time that its answer to the registration took.
 
     When the stream breaks it is opened anew, for as long as the settings allow.
     """
@@ -52,6 +53,8 @@ class SchedulerClient:
         self.view: pb.View | None = None
         self.routes: Routes | None = None
         self.counters = NodeCounters()
+        self.clock_offset = 0.0
+        self._registered_at = 0.0
         self.on_change: Callable[[], None] = lambda: None
         self.failure: str | None = None
         self.job_has_ended = False
@@ -202,6 +205,7 @@ class SchedulerClient:
         """A new stream, on which this node is registered first. What the last one had not sent yet is dropped."""
         self._outgoing.put(None)
         self._outgoing = queue.SimpleQueue()
+        self._registered_at = time.time()
         self._outgoing.put(pb.NodeMessage(register=self._registration()))
         responses: Iterator[pb.SchedulerMessage] = rpc.SchedulerStub(self._channel).Attend(_requests(self._outgoing))
         return responses
@@ -294,6 +298,7 @@ class SchedulerClient:
     def _take_welcome(self, welcome: pb.Welcome) -> None:
         again = self.rank >= 0
         self._scheduler = f"host {welcome.host}, pid {welcome.pid}"
+        self.clock_offset = welcome.time - (self._registered_at + time.time()) / 2
         self.rank, self._heartbeat_interval = welcome.rank, welcome.heartbeat_interval
         if self.view is None:
             self.replaces, self.joins, self._passed = welcome.replaces, welcome.joins, welcome.released
