@@ -133,6 +133,13 @@ SETTINGS: tuple[Setting, ...] = (
         "elements from which an array is cut over all servers",
     ),
     Setting(
+        "table_directory",
+        ("MXTRAIN_TABLE_DIRECTORY",),
+        str,
+        None,
+        "folder for keys of more than 64 MiB on a server, which may be larger than its memory",
+    ),
+    Setting(
         "metrics_port",
         ("MXTRAIN_METRICS_PORT",),
         _port,
@@ -181,6 +188,7 @@ class ClusterSettings:
     staleness: int | None = None
     transport: str = "auto"
     bigarray_bound: int = 1_000_000
+    table_directory: str | None = None
     metrics_port: int | None = None
     trace: str | None = None
     metrics_host: str = "127.0.0.1"

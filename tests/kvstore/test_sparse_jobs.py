@@ -135,3 +135,27 @@ def test_mistakes_are_told_and_the_job_goes_on(tmp_path):
     with Job(tmp_path, MISTAKES) as job:
         job.succeed()
         assert all(node.text == "good\n" for node in job.of("worker")), job.report()
+
+
+TABLES = """
+kv = mx.kv.create("dist_sync")
+kv.set_optimizer(mx.optimizer.create("sgd", learning_rate=1.0, momentum=0.5))
+shape = (2000000, 24)  # 96 MB on each of two servers
+kv.init(["t", "small"], [nd.zeros(shape, stype="row_sparse"), nd.zeros((3,))])
+rows = np.array([0, 7, 999999, 1000000, 1999999])
+gradient = mx.nd.sparse.row_sparse_array((np.ones((5, 24), np.float32), rows), shape=shape)
+out = nd.zeros(shape, stype="row_sparse")
+for expected in (-2, -5):
+    kv.push("t", gradient)
+    kv.push("small", nd.ones((3,)))
+    kv.row_sparse_pull("t", out=out, row_ids=nd.array([*rows, 8], dtype="int64"))
+    assert out.asnumpy()[rows].tolist() == [[expected] * 24] * 5 and not out.asnumpy()[8].any()
+    assert (pulled(kv, "small", (3,)) == expected).all()
+print("good")
+"""
+
+
+def test_tables_in_files(tmp_path):
+    with Job(tmp_path, TABLES, MXTRAIN_TABLE_DIRECTORY=str(tmp_path)) as job:
+        job.succeed()
+        assert all(node.text == "good\n" for node in job.of("worker")), job.report()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +15,11 @@ from mxtrain_kvstore.compression.parameters import Compression
 from mxtrain_kvstore.distributed.batch import Batch
 from mxtrain_kvstore.distributed.parameter import Block
 from mxtrain_kvstore.wire.messages import Run
+
+
+#: Bytes of memory that is asked for without room being set aside.
+_LARGE_BYTES = 1 << 30
+_MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0  # Python has no name for it before 3.12
 
 
 class LaneSegment:
@@ -70,7 +77,7 @@ class LaneSegment:
     def reserve(self, size: int) -> None:
         """See to it that staging has room for so many elements. Nothing may be staged."""
         if self.staging.size < size:
-            self.staging = np.empty(max(size, 2 * self.staging.size), self.dtype)
+            self.staging = _untouched(max(size, 2 * self.staging.size), self.dtype)
             self._bind_all()
 
     def add(self, block: Block) -> None:
@@ -90,6 +97,14 @@ class LaneSegment:
         if len(blocks) != count or None in blocks:
             raise MXNetError(f"Segment {self.number}: expected known blocks. Received: {first} to {first + count}.")
         return blocks  # type: ignore[return-value]
+
+
+def _untouched(size: int, dtype: np.dtype) -> np.ndarray:
+    """Values of any kind; there may be more of them than memory, as long as few are touched."""
+    if size * dtype.itemsize < _LARGE_BYTES:
+        return np.empty(size, dtype)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+    return np.frombuffer(mmap.mmap(-1, size * dtype.itemsize, flags=flags), dtype)
 
 
 class Lane:

@@ -1,12 +1,18 @@
-"""Memory of segments that workers of the same host can map."""
+"""Memory of segments: shared with workers of the same host, or files, for tables that are larger than memory."""
 
 from __future__ import annotations
 
+import mmap
+import os
+import tempfile
+
 import numpy as np
 
+from mxtrain.base import MXNetError
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.shared_memory import SharedMemory
 from mxtrain_server.parameters.memory import Memory, PrivateMemory, SegmentMemory
+from mxtrain_server.parameters.store import SEGMENT_BYTES
 
 
 class MappableMemory:
@@ -28,8 +34,53 @@ class MappableMemory:
         return self._shared.open(file, nbytes)
 
 
+class FileMemory:
+    """Large segments in files of a directory, which the system keeps in memory as far as there is room; others as before.
+
+    A file has no name: it is gone with its process. It takes room on the disk as rows are written.
+    """
+
+    def __init__(self, directory: str, small: Memory) -> None:
+        self._directory = directory
+        self._small = small
+
+    def allocate(self, nbytes: int) -> SegmentMemory:
+        """Memory of a new segment. Raises MXNetError where the directory does not take it."""
+        if nbytes <= SEGMENT_BYTES:
+            return self._small.allocate(nbytes)
+        return SegmentMemory(self._map(nbytes), None, self._map)
+
+    def _map(self, nbytes: int) -> np.ndarray:
+        try:
+            with tempfile.TemporaryFile(dir=self._directory) as file:
+                os.ftruncate(file.fileno(), nbytes)
+                memory = mmap.mmap(file.fileno(), nbytes)
+            memory.madvise(mmap.MADV_RANDOM)  # rows lie anywhere: what is beside them need not be read, too
+            return np.frombuffer(memory, np.uint8)
+        except OSError as error:
+            raise MXNetError(
+                f"Expected: a folder for tables, with room for {nbytes} bytes. Received: {self._directory!r} ({error}). "
+                "Set MXTRAIN_TABLE_DIRECTORY to another."
+            ) from error
+
+    def release(self, file: list) -> None:
+        """A segment is gone."""
+        self._small.release(file)
+
+    def open(self, file: list, nbytes: int) -> np.ndarray:
+        """A worker's memory."""
+        return self._small.open(file, nbytes)
+
+
 def segment_memory(settings: ClusterSettings) -> Memory:
     """What segments are made of: shared memory, unless the system has none or the settings say otherwise."""
-    if settings.transport == "tcp" or not SharedMemory.available():
-        return PrivateMemory()
-    return MappableMemory()
+    is_private = settings.transport == "tcp" or not SharedMemory.available()
+    memory: Memory = PrivateMemory() if is_private else MappableMemory()
+    if settings.table_directory is None:
+        return memory
+    if settings.replicas:
+        raise MXNetError(
+            "Expected: MXTRAIN_REPLICAS=0 where MXTRAIN_TABLE_DIRECTORY is set: a copy of a table travels through "
+            f"memory. Received: {settings.replicas} replica(s)."
+        )
+    return FileMemory(settings.table_directory, memory)
