@@ -10,10 +10,11 @@ arXiv:1604.06174 (dmlc/mxnet-memonger).
 from collections.abc import Mapping
 from typing import Any
 
+from mxtrain.byte_sizes import parse_bytes
 from mxtrain.context import cpu
 from mxtrain.executor.allocation import infer_specs
 from mxtrain.executor.compilation import Layout, Target, lay_out
-from mxtrain.executor.recompute_choice import Policy, choose, parse_bytes, smallest
+from mxtrain.executor.recompute_choice import Policy, choose, smallest
 from mxtrain.ndarray.array_type import NDArray
 from mxtrain.ndarray.creation import empty
 from mxtrain.symbol.graph import Entry, Node, topological

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import MXNetError
+from mxtrain.device import host_memory
 from mxtrain.device.generator import RandomState
 
 
@@ -34,6 +35,7 @@ class Backend:
 
     def free_memory(self) -> None:
         """Give cached, unused memory back to the system."""
+        host_memory.CACHE.clear()
 
     def upload(self, array: np.ndarray) -> Any:
         """A backend array on this device with the values of `array`; a new owner of its memory."""

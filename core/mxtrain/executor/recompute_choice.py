@@ -7,11 +7,10 @@ computed again when backward comes to it. Where to cut is found by dynamic progr
 import logging
 import math
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from mxtrain.base import ArgumentError
+from mxtrain.byte_sizes import parse_bytes
 from mxtrain.executor.memory import Key, Spec, key_of
 from mxtrain.symbol.graph import Node
 
@@ -36,7 +35,6 @@ HEAVY = frozenset(
 ELEMENT_COST = 200.0  # multiplications in the time in which an element is read and written
 NUM_SEGMENTS = (2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the graph, from its beginning, whose values live longest
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 _log = logging.getLogger(__name__)
 
@@ -54,14 +52,6 @@ class Policy:
         cheap = os.environ.get("MXNET_BACKWARD_DO_MIRROR", "0").lower() in ("1", "true")
         text = os.environ.get("MXTRAIN_MEMORY_BUDGET", "")
         return cls(cheap, parse_bytes(text) if text else None)
-
-
-def parse_bytes(text: str) -> int:
-    """A number of bytes, in which K, M, G and T (also KB, KiB, ...) stand for powers of 1024. Raises ArgumentError."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", str(text), re.IGNORECASE)
-    if found is None:
-        raise ArgumentError(f"Expected: a number of bytes, such as 500000000, 512M or 2G. Received: {text!r}.")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 @dataclass

@@ -6,6 +6,7 @@ import numpy as np
 
 from mxtrain.base import ArgumentError, ArgumentTypeError
 from mxtrain.context import Context, current_context
+from mxtrain.device import host_memory
 from mxtrain.dtypes import FLOATING, as_dtype
 from mxtrain.ndarray.array_type import NDArray, wrap
 from mxtrain.ndarray.sparse_array import wrap_value
@@ -107,7 +108,7 @@ def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str 
     if ctx.device_typeid == 2:
         with ctx.backend.active():
             return wrap(ctx.xp.empty(as_shape(shape), as_dtype(dtype)), ctx)
-    return wrap(np.empty(as_shape(shape), as_dtype(dtype)), ctx)
+    return wrap(host_memory.empty(as_shape(shape), as_dtype(dtype)), ctx)
 
 
 def arange(

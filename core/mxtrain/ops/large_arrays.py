@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mxtrain.device import host_memory
 from mxtrain.ops.kernels import blocks
 from mxtrain.ops.parameters import Params
 
@@ -28,7 +29,7 @@ def add_elementwise_kernel(op: Any, elementwise: Elementwise) -> None:
         target = out if out is None or op.single_output else out[0]
         if target is None:
             dtype = op.infer_type([array.dtype for array in given], [None], Params(**keywords))[1][0]
-            target = np.empty(np.broadcast_shapes(*(array.shape for array in given)), dtype)
+            target = host_memory.empty(np.broadcast_shapes(*(array.shape for array in given)), dtype)
         blocks.elementwise(computation(op, xp, keywords), given, target)
         return target if op.single_output else (target,)
 

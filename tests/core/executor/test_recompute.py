@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import mxtrain as mx
-from mxtrain.executor.recompute_choice import Policy, parse_bytes
+from mxtrain.byte_sizes import parse_bytes
+from mxtrain.executor.recompute_choice import Policy
 
 SHAPES = {"data": (4, 3, 12, 12), "softmax_label": (4,)}
 

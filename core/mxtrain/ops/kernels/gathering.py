@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mxtrain.device import host_memory
 from mxtrain.ops.kernels import blocks
 
 
@@ -23,7 +24,7 @@ def take(
     if axis or positions.size * slice_size < blocks.MIN_ELEMENTS:
         options: Any = {"axis": axis, "out": out, "mode": mode}
         return data.take(positions, **options)
-    result = np.empty((*positions.shape, *data.shape[1:]), data.dtype) if out is None else out
+    result = host_memory.empty((*positions.shape, *data.shape[1:]), data.dtype) if out is None else out
     flat, slices = positions.reshape(-1), result.reshape(-1, *data.shape[1:])
     step = max(1, blocks.REDUCED_ELEMENTS // slice_size)
     blocks.over_range(len(flat), step, lambda part: data.take(flat[part], 0, out=slices[part], mode=mode))

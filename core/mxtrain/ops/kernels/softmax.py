@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mxtrain.device import host_memory
 from mxtrain.ops.kernels import blocks
 
 
@@ -38,7 +39,7 @@ def _along(xp: types.ModuleType, compute: Callable[..., Any], arrays: tuple[Any,
         return xp.empty_like(first) if out is None else out
     if first.size < blocks.MIN_ELEMENTS or xp is not np:
         return compute(xp, *arrays, axis, out)
-    result = np.empty(first.shape, first.dtype) if out is None else out
+    result = host_memory.empty(first.shape, first.dtype) if out is None else out
     blocks.along_axis(axis % first.ndim, arrays, (result,), lambda parts, outs: compute(xp, *parts, 1, *outs))
     return result
 

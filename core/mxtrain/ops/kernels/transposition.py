@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mxtrain.device import host_memory
 from mxtrain.device.threads import for_each
 from mxtrain.ops.kernels import blocks
 
@@ -21,7 +22,7 @@ def transposed(xp: Any, data: Any, axes: tuple[int, ...], out: Any = None) -> An
     """A C-contiguous array whose axis i is axis axes[i] of data; written to `out` if given."""
     view = data.transpose(axes)
     if out is None:
-        out = xp.empty(view.shape, data.dtype)
+        out = host_memory.empty(view.shape, data.dtype) if xp is np else xp.empty(view.shape, data.dtype)
     matrices = _as_matrices(data.shape, axes) if xp is np and data.size >= MIN_ELEMENTS else None
     if matrices is None:
         out[...] = view

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mxtrain.device import host_memory
 from mxtrain.device import onednn_activations as kernels
 from mxtrain.ops.nn import softmax as _declared  # noqa: F401  the operators that `find` looks up
 from mxtrain.ops.nn.leaky_relu import LeakyReLU
@@ -25,7 +26,7 @@ def _is_plain(arrays, p):
 def _register_softmax(name):
     @onednn_kernel(find(name), _is_plain, min_size=_MIN_SIZE)
     def forward(xp, data, *, out=None, **ignored):
-        result = np.empty(data.shape, data.dtype) if out is None else out
+        result = host_memory.empty(data.shape, data.dtype) if out is None else out
         kernels.softmax(name, data, result)
         return result
 
@@ -36,6 +37,6 @@ for _name in kernels.SOFTMAX:
 
 @onednn_kernel(LeakyReLU, lambda arrays, p: p.act_type == "gelu", min_size=_MIN_SIZE)
 def _gelu(xp, data, *, out=None, **ignored):
-    result = np.empty(data.shape, data.dtype) if out is None else out[0]
+    result = host_memory.empty(data.shape, data.dtype) if out is None else out[0]
     kernels.gelu(data, result)
     return (result,)

@@ -1,7 +1,6 @@
 """Transposition by oneDNN, for large float32 arrays on a CPU; the plain kernel stands in where it cannot."""
 
-import numpy as np
-
+from mxtrain.device import host_memory
 from mxtrain.device import onednn_transposition as kernels
 from mxtrain.ops.nn.onednn_kernel import onednn_kernel
 from mxtrain.ops.tensor.axes import Transpose, permutation
@@ -14,6 +13,6 @@ _MOST_AXES = 6
 @onednn_kernel(Transpose, lambda arrays, p: arrays[0].ndim <= _MOST_AXES, min_size=_MIN_SIZE)
 def _forward(xp, data, *, axes, out=None):
     order = permutation(axes, data.ndim)
-    result = np.empty([data.shape[axis] for axis in order], data.dtype) if out is None else out
+    result = host_memory.empty(tuple(data.shape[axis] for axis in order), data.dtype) if out is None else out
     kernels.transpose(data, order, result)
     return result
