@@ -16,7 +16,6 @@ from mxtrain_kvstore.distributed.batch import Batch
 from mxtrain_kvstore.distributed.parameter import Block
 from mxtrain_kvstore.wire.messages import Run
 
-
 #: Bytes of memory that is asked for without room being set aside.
 _LARGE_BYTES = 1 << 30
 _MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0  # Python has no name for it before 3.12

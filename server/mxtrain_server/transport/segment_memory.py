@@ -35,9 +35,10 @@ class MappableMemory:
 
 
 class FileMemory:
-    """Large segments in files of a directory, which the system keeps in memory as far as there is room; others as before.
+    """Large segments in files of a directory, which the system keeps in memory as far as there is room.
 
-    A file has no name: it is gone with its process. It takes room on the disk as rows are written.
+    A file has no name: it is gone with its process. It takes room on the disk as rows are written. small: gives the
+    memory of other segments.
     """
 
     def __init__(self, directory: str, small: Memory) -> None:
@@ -59,8 +60,8 @@ class FileMemory:
             return np.frombuffer(memory, np.uint8)
         except OSError as error:
             raise MXNetError(
-                f"Expected: a folder for tables, with room for {nbytes} bytes. Received: {self._directory!r} ({error}). "
-                "Set MXTRAIN_TABLE_DIRECTORY to another."
+                f"Expected: a folder for tables, with room for {nbytes} bytes. Received: {self._directory!r} "
+                f"({error}). Set MXTRAIN_TABLE_DIRECTORY to another."
             ) from error
 
     def release(self, file: list) -> None:
