@@ -187,3 +187,18 @@ def test_any_part_of_rows_as_dense_values(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, 7 * length))
     stop = data.draw(st.integers(start, 7 * length))
     assert piece.part(100 + start, 100 + stop).tolist() == dense.reshape(-1)[start:stop].tolist()
+
+
+def test_rows_wait_for_the_slowest_worker_where_staleness_is_bounded() -> None:
+    state = ServerState(0, "job", PrivateMemory())
+    state.set_workers({0: "a", 1: "b"})
+    for rank in (0, 1):
+        state.receive(rank, m.OpenStore(1, 0, "async", 1), None)
+    state.receive(0, m.Create(2, 0, [["w", "float32", [3], [3]], ["t", "float32", list(SHAPE), [3, 7]]]), None)
+    state.receive(0, m.SetOptimizer(3, 0, SGD), None)
+    push(state, 0, 1, [0])
+    assert len(pull(state, 0, 1, [0])) == 1
+    push(state, 0, 2, [0])
+    assert pull(state, 0, 2, [0]) == []
+    (answer,) = push(state, 1, 1, [1])
+    assert (answer.rank, answer.message.round, answer.payload.tolist()) == (0, 2, [-2.5, -2.5])
