@@ -94,7 +94,7 @@ def _heads(outputs: Sequence[mx.nd.NDArray], ctx: Context) -> list[mx.nd.NDArray
 def _values(arrays: Sequence[mx.nd.NDArray], ctx: Context) -> list[np.ndarray]:
     for array in arrays:
         assert array.context is ctx
-        assert mx.nd.NDArray.asnumpy(array).dtype == array.dtype
+        assert array.asnumpy().dtype == array.dtype
     return [array.asnumpy() for array in arrays]
 
 
