@@ -25,6 +25,7 @@ import signal
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,8 @@ def train(folder: Path, case: Case | None, rank: int, kind: str, steps: int, pau
                 moments.reached("in pull")
             kv.pull(key, weight, priority=-key)
         mx.nd.waitall()
-        print(f"{time.time():.3f} step {step}", flush=True)
+        check = zlib.crc32(b"".join(weight.asnumpy().tobytes() for weight in weights))
+        print(f"{time.time():.3f} step {step} {check:08x}", flush=True)
         if step % STEP == 0:
             if step == STEP:
                 moments.reached("in barrier")
@@ -174,13 +176,15 @@ def digests(job: ForkedJob) -> set[str]:
     return {text.split()[1] for node in workers for _, text in node.lines if text.startswith("weights ")}
 
 
-def undisturbed(steps: int = STEPS) -> str:
-    """The final weights of a run without a fault."""
+def undisturbed(steps: int = STEPS, checks: Path | None = None) -> str:
+    """The final weights of a run without a fault. checks: file for what worker 0 said of each step."""
     folder = Path(tempfile.mkdtemp(prefix="mxtrain-faults-"))
     with make_job(folder, None, "dist_sync", 0, steps) as job:
         if not job.run(300, lambda node: False) or len(digests(job)) != 1:
             raise RuntimeError(f"the run without a fault has failed; see {folder}")
         found = digests(job).pop()
+        if checks is not None:
+            shutil.copy(job.newest("worker 0").log, checks)
     shutil.rmtree(folder)
     return found
 
@@ -249,11 +253,11 @@ def judge(case: Case, job: ForkedJob, ended: bool, expected: str) -> Row:
 def _goes_on(case: Case, nodes: list[ForkedNode], moment: float) -> float | None:
     """Seconds from the kill until every worker had finished the step after it, or the job where there is none."""
     step = {"before init": 0, "at the end": STEPS}.get(case.when, STEP) + 1
-    done = "weights " if step > STEPS else f"step {step}"
+    done = "weights " if step > STEPS else f"step {step} "
     times = []
     for node in nodes:
         if node.role == "worker":
-            times += [t for t, text in node.lines if text == done or (done == "weights " and text.startswith(done))][:1]
+            times += [t for t, text in node.lines if text.startswith(done)][:1]
     return max(times) - moment if len(times) == 2 else None
 
 
@@ -334,7 +338,8 @@ class Watcher:
 
 def soak(kills: int, seed: int, seconds: float, steps: int = 400) -> int:
     """Random kills of any process at random moments, each when all has recovered; returns hangs and differences."""
-    chance, expected, bad = random.Random(seed), undisturbed(steps), 0
+    checks = Path(tempfile.mkdtemp(prefix="mxtrain-faults-")) / "undisturbed.log"
+    chance, expected, bad = random.Random(seed), undisturbed(steps, checks), 0
     count: Counter[str] = Counter()
     jobs, start = 0, time.monotonic()
     while count.total() < kills and time.monotonic() - start < seconds:
@@ -344,7 +349,7 @@ def soak(kills: int, seed: int, seconds: float, steps: int = 400) -> int:
             watcher = Watcher(job, folder)
             due = [time.time() + chance.uniform(0.5, 3.0)]
 
-            def perhaps_kill(job=job, due=due, watcher=watcher) -> None:
+            def perhaps_kill(job=job, due=due, watcher=watcher, folder=folder) -> None:
                 over = count.total() >= kills or time.monotonic() - start >= seconds
                 if over or time.time() < due[0] or not watcher.recovered(job, due[0]):
                     return
@@ -353,6 +358,8 @@ def soak(kills: int, seed: int, seconds: float, steps: int = 400) -> int:
                 if victim.code is None and not ended:
                     os.kill(victim.pid, signal.SIGKILL)
                     count[victim.name] += 1
+                    with (folder / "kills").open("a") as log:
+                        log.write(f"{time.time():.3f} {victim.name} pid {victim.pid}\n")
                     due[0] = time.time() + chance.uniform(0.05, 1.5)
 
             ended = job.run(400, lambda node: True, perhaps_kill)
@@ -364,7 +371,7 @@ def soak(kills: int, seed: int, seconds: float, steps: int = 400) -> int:
             shutil.rmtree(folder)
         else:
             bad += 1
-            print(f"  logs in {folder}", flush=True)
+            print(f"  logs in {folder}; without a fault: {checks}", flush=True)
     took = time.monotonic() - start
     print(f"seed {seed}: {count.total()} kills in {jobs} jobs and {took:.0f} s: {dict(count)}; {bad} bad outcomes")
     return bad
