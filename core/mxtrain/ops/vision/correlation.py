@@ -125,9 +125,7 @@ class Correlation:
         result /= kernel_size * kernel_size * data1.shape[1]
         return result.astype(data1.dtype, copy=False)
 
-    differentiable_once = (
-        "products of shifted patches have no other form here, nor a second derivative in MXNet"
-    )
+    differentiable_once = "products of shifted patches have no other form here, nor a second derivative in MXNet"
 
     def gradient(F, gy, y, data1, data2, **params):
         return F._correlation_backward(gy, data1, data2, **params)
