@@ -1,4 +1,4 @@
-"""Nodes that wait for a rank hear why the job stops."""
+"""Nodes that wait for a rank hear why the job stops; who takes the place of a dead worker hears how far it was."""
 
 from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_server.scheduler.actions import PROTOCOL, Close, SchedulerRules, Send
@@ -19,3 +19,25 @@ def test_a_node_that_waits_is_told_that_the_job_stops() -> None:
     assert len(told) == 1
     assert "The job has stopped. server 0 (host" in told[0]
     assert Close("spare") in actions
+
+
+def test_a_new_scheduler_knows_the_barriers_of_a_dead_worker_from_the_others() -> None:
+    nodes = [
+        pb.Node(role=role, rank=rank, node=node, state=pb.NODE_STATE_ACTIVE)
+        for role, rank, node in (
+            (pb.ROLE_SERVER, 0, "server"),
+            (pb.ROLE_WORKER, 0, "dead"),
+            (pb.ROLE_WORKER, 1, "other"),
+        )
+    ]
+    view = pb.View(epoch=3, nodes=nodes, shards=[pb.Shard(number=0, primary="server")])
+    state = SchedulerState(SchedulerRules("job", 2, 1, replace_timeout=5.0, scheduler_timeout=10.0), 0.0)
+    for role, rank, node in ((pb.ROLE_SERVER, 0, "server"), (pb.ROLE_WORKER, 1, "other")):
+        request = register(role, node)
+        request.again, request.rank, request.barriers, request.released = True, rank, 4, 4
+        request.view.CopyFrom(view)
+        state.register(request, 1.0)
+    state.tick(7.0)
+    actions = state.register(register(pb.ROLE_WORKER, "new"), 7.5)
+    welcomes = [a.message.welcome for a in actions if isinstance(a, Send) and a.message.HasField("welcome")]
+    assert [(welcome.rank, welcome.replaces, welcome.released) for welcome in welcomes] == [(0, True, 4)]

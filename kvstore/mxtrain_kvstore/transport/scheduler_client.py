@@ -196,8 +196,8 @@ class SchedulerClient:
             version=__version__,
             again=self.rank >= 0,
             rank=max(self.rank, 0),
-            barriers=self._barriers,
-            released=self._released,
+            barriers=max(self._barriers, self._passed),  # its rank has been there, even if this process still replays
+            released=max(self._released, self._passed),
             view=self.view,
         )
 

@@ -53,6 +53,9 @@ class SchedulerState:
         joins = self.phase == "running" and before is None
         if joins:
             member.barriers = member.released = self._barriers_left()
+        elif before is not None and request.role == pb.ROLE_WORKER:
+            # a new scheduler knows it from the others only: who has left a barrier has left it with everybody
+            member.barriers = member.released = max(before.released, self._barriers_left())
         self._streams.add(request.node)
         self._log(f"{member.name} has joined" + (f" in place of {before.name}" if before else ""))
         self._welcome(member, replaces=before is not None, joins=joins)
