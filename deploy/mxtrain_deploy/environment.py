@@ -32,6 +32,11 @@ def passed_environment() -> dict[str, str]:
     return {"PYTHONUNBUFFERED": "1", **passed}
 
 
+def search_path() -> str:
+    """Where programs are looked for: first among those that were installed beside this interpreter."""
+    return os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+
+
 def _is_place(name: str) -> bool:
     return name in _PLACE or (name.startswith("DMLC_") and not name.startswith(_PASSED_PREFIXES))
 

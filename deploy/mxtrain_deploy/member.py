@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 
-from mxtrain_deploy.environment import inherited_environment, with_interpreter
+from mxtrain_deploy.environment import inherited_environment, search_path, with_interpreter
 from mxtrain_deploy.hosts import is_loopback
 from mxtrain_deploy.job import Job, LaunchError, Role, Task, make_tasks
 from mxtrain_deploy.processes import LocalProcess
@@ -93,8 +93,7 @@ def find_task(job: Job, rank: int, role: Role | None = None) -> Task:
 
 def _environment(job: Job, task: Task) -> dict[str, str]:
     """The scheduler listens where the others look for it; each of the others finds its own address if not told."""
-    env = inherited_environment()
-    env["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), env.get("PATH", os.defpath)])
+    env = {**inherited_environment(), "PATH": search_path()}
     if "DMLC_NODE_HOST" in os.environ:
         env["DMLC_NODE_HOST"] = os.environ["DMLC_NODE_HOST"]
     elif task.role == "scheduler" or is_loopback(job.root_uri):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from mxtrain_deploy.environment import search_path
 from mxtrain_deploy.parent_death import die_with_parent
 from mxtrain_deploy.processes import was_killed
 
@@ -13,10 +14,9 @@ def run_task(argv: list[str], env: dict[str, str], label: str) -> int:
 
     A task that was killed takes its actor along, so that Ray starts both again.
     """
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
     with subprocess.Popen(
         argv,
-        env={**os.environ, "PATH": path, **env},
+        env={**os.environ, "PATH": search_path(), **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from types import FrameType
 
+from mxtrain_deploy.environment import search_path
 from mxtrain_deploy.parent_death import die_with_parent
 
 GRACE = 2.0  # seconds between SIGTERM and SIGKILL after the connection has ended
@@ -27,11 +28,9 @@ def start(order: dict) -> subprocess.Popen:
     Raises:
         OSError: the directory or the command does not exist.
     """
-    # The programs that were installed beside this interpreter come first, as the local launcher has it.
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
     return subprocess.Popen(
         order["argv"],
-        env={**os.environ, "PATH": path, **order["env"]},
+        env={**os.environ, "PATH": search_path(), **order["env"]},
         cwd=os.path.expanduser(order["directory"]) or None,
         stdin=subprocess.DEVNULL,
         start_new_session=True,

@@ -1,12 +1,16 @@
 """All processes on this machine."""
 
-import os
 import sys
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-from mxtrain_deploy.environment import check_program, inherited_environment, share_of_cores, with_interpreter
+from mxtrain_deploy.environment import (
+    check_program,
+    inherited_environment,
+    search_path,
+    share_of_cores,
+    with_interpreter,
+)
 from mxtrain_deploy.hosts import LOOPBACK
 from mxtrain_deploy.job import make_tasks
 from mxtrain_deploy.options import LaunchOptions
@@ -20,7 +24,7 @@ def run(options: LaunchOptions) -> int:
     Raises:
         LaunchError: the workers' command does not exist, or a process could not be started.
     """
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    path = search_path()
     options = replace(options, command=with_interpreter(options.command, sys.executable))
     check_program(options.command[0], path)
     job = make_job(options, options.root_uri or LOOPBACK)

@@ -8,8 +8,8 @@ import sys
 
 from mxtrain_deploy.environment import passed_environment
 from mxtrain_deploy.hosts import LOOPBACK, free_port, is_loopback, read_hosts
-from mxtrain_deploy.job import LaunchError, parse_assignments
-from mxtrain_deploy.member_command import member_command, num_processes
+from mxtrain_deploy.job import LaunchError
+from mxtrain_deploy.member_command import member_command, num_processes, shared_variables
 from mxtrain_deploy.options import LaunchOptions
 from mxtrain_deploy.supervised import cluster_key
 
@@ -26,8 +26,9 @@ def run(options: LaunchOptions) -> int:
     mpirun = shutil.which("mpirun")
     if mpirun is None:
         raise LaunchError("--launcher mpi: mpirun was not found on PATH. Install Open MPI (Debian: openmpi-bin).")
-    root_uri = options.root_uri or (read_hosts(options.hostfile)[0].address if options.hostfile else LOOPBACK)
-    environment = _environment(options, root_uri)
+    hosts = [host.address for host in read_hosts(options.hostfile)] if options.hostfile else [LOOPBACK]
+    root_uri = options.root_uri or hosts[0]
+    environment = _environment(options, cluster_key([root_uri, *hosts]))
     words = mpirun_command(options, root_uri, _port(options, root_uri), list(environment))
     sys.stdout.flush()
     os.execve(mpirun, words, {**os.environ, **environment})
@@ -42,13 +43,8 @@ def mpirun_command(options: LaunchOptions, root_uri: str, port: int, variables: 
     return ["mpirun", *hostfile, *shlex.split(options.launcher_args), *exported, *count, *member, *options.command]
 
 
-def _environment(options: LaunchOptions, root_uri: str) -> dict[str, str]:
-    if options.env_server or options.env_worker:
-        raise LaunchError("--launcher mpi: --env-server and --env-worker are not supported; use --env.")
-    key = cluster_key(
-        [root_uri, *([] if options.hostfile is None else [h.address for h in read_hosts(options.hostfile)])]
-    )
-    given = parse_assignments(tuple(options.env), "--env")
+def _environment(options: LaunchOptions, key: str) -> dict[str, str]:
+    given = shared_variables(options)
     return {**passed_environment(), **given, **({"MXTRAIN_CLUSTER_KEY": key} if key else {})}
 
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mxtrain_deploy.job import LaunchError, parse_assignments
-from mxtrain_deploy.member_command import member_command, num_processes
+from mxtrain_deploy.job import LaunchError
+from mxtrain_deploy.member_command import member_command, num_processes, shared_variables
 from mxtrain_deploy.options import LaunchOptions
 from mxtrain_deploy.supervised import max_restarts
 
@@ -35,10 +35,7 @@ def run(options: LaunchOptions) -> int:
 
 def batch_script(options: LaunchOptions) -> str:
     """The script, complete with its options. The key is made when the job starts and is in no file."""
-    if options.env_server or options.env_worker:
-        raise LaunchError("--launcher slurm: --env-server and --env-worker are not supported; use --env.")
-    given = parse_assignments(tuple(options.env), "--env")
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in given.items()]
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in shared_variables(options).items()]
     member = member_command(options, options.remote_python, '"$MXTRAIN_ROOT"', '"$MXTRAIN_PORT"')
     words = " ".join(word if word.startswith('"$') else shlex.quote(word) for word in member)
     # With spares a dead process does not end the others.
