@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from kvstore_payloads import PAYLOADS
 from measure import report
@@ -30,7 +31,11 @@ def main() -> int:
     parser.add_argument("--transport", default="auto", help="auto, shm or tcp; MXNet has tcp only")
     parser.add_argument("--replicas", type=int, default=0, help="copies on other servers; MXNet has none")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to measure each payload (default: 3)")
-    options = parser.parse_args()
+    return run(parser.parse_args(), work)
+
+
+def run(options: argparse.Namespace, work: Callable[[argparse.Namespace], None]) -> int:
+    """Start the job or, in one of its processes, play the role: a worker does its work, others serve."""
     role = os.environ.get("DMLC_ROLE")
     if role is None:
         return start_job(options)

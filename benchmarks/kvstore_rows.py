@@ -7,13 +7,12 @@ In each step every worker pushes the gradients of 10,000 rows and pulls the rows
 
 import argparse
 import importlib
-import os
 import statistics
 import sys
 import time
 
 import numpy as np
-from kvstore_dist import start_job
+from kvstore_dist import run
 from measure import report
 
 SHAPE = (1_000_000, 64)
@@ -28,15 +27,7 @@ def main() -> int:
     parser.add_argument("--transport", default="auto", help="auto, shm or tcp; MXNet has tcp only")
     parser.add_argument("--replicas", type=int, default=0, help="copies on other servers; MXNet has none")
     parser.add_argument("--steps", type=int, default=60, help="steps to measure (default: 60)")
-    options = parser.parse_args()
-    role = os.environ.get("DMLC_ROLE")
-    if role is None:
-        return start_job(options)
-    if role == "worker":
-        work(options)
-    else:
-        importlib.import_module(options.api).kv.create(options.kind)
-    return 0
+    return run(parser.parse_args(), work)
 
 
 def work(options: argparse.Namespace) -> None:

@@ -272,21 +272,22 @@ def serve(cases: Cases, seconds: float) -> None:
         print(json.dumps(cases.measure(line.strip(), seconds)), flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def run(description: str | None, kind: str, make_cases: Callable[[str], Cases]) -> None:
+    """Measure the cases that the command line names, or serve them. kind: what a case's name is preceded by."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--api", choices=["mxtrain", "mxnet", "numpy"], default="mxtrain")
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long to measure all of a case's blocks")
     parser.add_argument("--serve", action="store_true")
     options = parser.parse_args()
-    cases = Cases(options.api)
+    cases = make_cases(options.api)
     if options.serve:
         serve(cases, options.seconds)
         return
     for name in cases.names():
         if options.only in name:
-            report(f"operator {name}", cases.measure(name, options.seconds / 10), "us", higher_is_better=False)
+            report(f"{kind} {name}", cases.measure(name, options.seconds / 10), "us", higher_is_better=False)
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, "operator", Cases)

@@ -9,13 +9,11 @@ of which 10,000 are stored. NumPy has no sparse arrays: its column of the table 
 
 # ruff: noqa: PLW0108  calls of methods stay lambdas: what they are called on may be bound later
 
-import argparse
 import importlib
 from collections.abc import Iterator
 
 import numpy as np
-from measure import report
-from operators import Call, Cases, serve
+from operators import Call, Cases, run
 
 ROWS, COLUMNS, STORED = 1_000_000, 64, 10_000
 # rows, columns, values in each row, columns of the dense factor
@@ -91,21 +89,5 @@ class SparseCases(Cases):
             self.wait = mx.nd.waitall
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--api", choices=["mxtrain", "mxnet", "numpy"], default="mxtrain")
-    parser.add_argument("--only", default="", help="cases whose name contains this")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long to measure all of a case's blocks")
-    parser.add_argument("--serve", action="store_true")
-    options = parser.parse_args()
-    cases = SparseCases(options.api)
-    if options.serve:
-        serve(cases, options.seconds)
-        return
-    for name in cases.names():
-        if options.only in name:
-            report(f"sparse {name}", cases.measure(name, options.seconds / 10), "us", higher_is_better=False)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, "sparse", SparseCases)
