@@ -3,7 +3,6 @@
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.ops import shapes
 from mxtrain.ops.kernels.precision import widen
 from mxtrain.ops.kernels.sparse.conversion import to_dense
 from mxtrain.ops.kernels.sparse.places import intersection
@@ -11,7 +10,7 @@ from mxtrain.ops.operator import Case, operator
 from mxtrain.ops.parameters import Shape
 from mxtrain.ops.sparse.containers import DENSE, ROW_SPARSE, RowSparse
 from mxtrain.ops.storage import form
-from mxtrain.ops.tensor.reductions import infer_reduction, reduce_with, reduced_axes, reduced_shape
+from mxtrain.ops.tensor.reductions import SpreadReduced, infer_reduction, reduce_with, reduced_axes, reduced_shape
 
 
 def _require_matrix(data):
@@ -105,12 +104,7 @@ class SquareSumBackward:
 
     storage = [form(f"{gy}, row_sparse -> row_sparse", _scale_rows, when=_is_matrix_sum) for gy in (DENSE, ROW_SPARSE)]
 
-    def infer_shape(ins, outs, p):
-        like = shapes.unify(ins[1], outs[0])
-        if like is None:
-            return ins, outs
-        axes = reduced_axes(p.axis, p.exclude, len(like))
-        return [shapes.unify(ins[0], reduced_shape(like, axes, p.keepdims)), like], [like]
+    infer_shape = SpreadReduced.infer_shape
 
     def forward(xp, gy, data, *, axis: Shape | None = None, keepdims: bool = False, exclude: bool = False):
         kept = reduced_shape(data.shape, reduced_axes(axis, exclude, data.ndim), True)
