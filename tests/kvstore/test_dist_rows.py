@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory_cluster import Cluster
+from in_memory_cluster import Cluster, settle
 
 import mxtrain as mx
 from mxtrain.base import MXNetError
@@ -68,16 +68,6 @@ def one_round(directories: list, number: int) -> list[dict[str, np.ndarray]]:
             client.pull_rows(directory.parameters[key], rows, arrays[key])
         outs.append(arrays)
     return outs
-
-
-def settle(directories: list, outs: list[dict[str, np.ndarray]]) -> list[bytes]:
-    for _ in range(3):  # workers follow a new view by themselves, whether somebody waits or not
-        for directory in directories:
-            directory.client.flush_unless_busy()
-    for directory, arrays in zip(directories, outs, strict=True):
-        for key in arrays:
-            directory.client.settle(directory.parameters[key])
-    return [arrays[key].tobytes() for arrays in outs for key in SHAPES]
 
 
 def whole(directory, key: str) -> np.ndarray:

@@ -186,6 +186,17 @@ class Cluster:
         return found
 
 
+def settle(directories: list[Directory], outs: list[dict[str, np.ndarray]]) -> list[bytes]:
+    """Wait for the pulls of a round, by worker and key; the bytes of their arrays, in that order."""
+    for _ in range(3):  # workers follow a new view by themselves, whether somebody waits or not
+        for directory in directories:
+            directory.client.flush_unless_busy()
+    for directory, arrays in zip(directories, outs, strict=True):
+        for key in arrays:
+            directory.client.settle(directory.parameters[key])
+    return [array.tobytes() for arrays in outs for array in arrays.values()]
+
+
 def copied(payload: Any) -> Any:
     return None if payload is None else np.array(payload).reshape(-1).view(np.uint8)
 
