@@ -14,6 +14,7 @@ from mxtrain_kvstore.tracing import PROFILER, Traced
 from mxtrain_server.parameters.server_state import ServerState
 from mxtrain_server.parameters.store import Store
 from mxtrain_server.replication.replica import Replica
+from mxtrain_server.scheduler.job import Job
 from mxtrain_server.scheduler.scheduler_state import SchedulerState
 
 Controller = Callable[[int, str], None]
@@ -28,15 +29,12 @@ SERVER = (
     Traced(Store, "_apply", "update"),
     Traced(Replica, "_dump", "snapshot"),
 )
-SCHEDULER = tuple(
-    Traced(SchedulerState, method, span)
-    for method, span in (
-        ("register", "register"),
-        ("enter_barrier", "barrier"),
-        ("finish", "finish"),
-        ("disconnected", "disconnected"),
-        ("_announce_view", "view"),
-    )
+SCHEDULER = (
+    Traced(SchedulerState, "register", "register"),
+    Traced(SchedulerState, "enter_barrier", "barrier"),
+    Traced(SchedulerState, "finish", "finish"),
+    Traced(SchedulerState, "disconnected", "disconnected"),
+    Traced(Job, "announce_view", "view"),
 )
 
 

@@ -1,0 +1,108 @@
+"""`Takeover`: a new scheduler in a job that runs learns it from its nodes."""
+
+from __future__ import annotations
+
+from mxtrain_protos import scheduler_pb2 as pb
+from mxtrain_server.scheduler.actions import PROTOCOL
+from mxtrain_server.scheduler.arrivals import Arrivals
+from mxtrain_server.scheduler.barriers import Barriers
+from mxtrain_server.scheduler.deaths import Deaths
+from mxtrain_server.scheduler.job import ADVICE, Job
+from mxtrain_server.scheduler.members import Member
+
+
+class Takeover:
+    """How a job goes on whose scheduler has died, or one of whose nodes could not be reached for a while."""
+
+    def __init__(self, job: Job, barriers: Barriers, deaths: Deaths, arrivals: Arrivals) -> None:
+        self._job = job
+        self._barriers = barriers
+        self._deaths = deaths
+        self._arrivals = arrivals
+        self._again: dict[str, pb.Register] = {}
+
+    def come_again(self, request: pb.Register, now: float) -> None:
+        """A node of a job that runs; its scheduler has died, or its stream was cut."""
+        job = self._job
+        refusal = "" if job.phase in ("forming", "gathering") else self._refusal(request)
+        if request.protocol != PROTOCOL or request.job != job.rules.job:
+            refusal = self._arrivals.refusal(request)
+        if refusal:
+            job.refuse(request.node, refusal)
+            return
+        if job.phase == "forming":
+            job.phase, job.deadline = "gathering", now + job.rules.scheduler_timeout / 2
+            self._arrivals.let_wait(now)
+            job.log(f"a new scheduler takes over a job that runs (view {request.view.epoch})", problem=True)
+        job.streams.add(request.node)
+        self._again[request.node] = request
+        if job.phase == "gathering":
+            self._learn(request, now)
+        else:
+            self._restore(request, now)
+            job.announce_view()
+            self._barriers.release()
+
+    def _learn(self, request: pb.Register, now: float) -> None:
+        if request.view.epoch > self._job.epoch:
+            self._adopt(request.view, now)
+        elif request.node in self._job.members.by_node:
+            self._restore(request, now)
+        if all(member.node in self._job.streams for member in self._job.members.everybody() if member.is_active):
+            self.gather(now)
+
+    def _refusal(self, request: pb.Register) -> str:
+        job = self._job
+        if job.phase != "running":
+            return f"The job has {job.phase}. {job.reason}"
+        member = job.members.by_node.get(request.node)
+        if member is None or (member.role == pb.ROLE_SERVER and not member.is_active):
+            return (
+                "Expected: a node of the view. Received: one that was given up as dead while it could not be reached."
+            )
+        return "" if member.is_active or member.is_awaited else "The job has gone on without this node."
+
+    def _adopt(self, view: pb.View, now: float) -> None:
+        """Go on from a view that is newer than what is known."""
+        job = self._job
+        job.epoch = view.epoch
+        job.shards.adopt(view.shards)
+        job.members.by_node.clear()
+        for node in view.nodes:
+            member = Member(node.role, node.rank, node.node, node.host, node.pid, node.endpoint, now, node.state)
+            if node.state == pb.NODE_STATE_DEAD and job.rules.replace_timeout:
+                member.replace_by = now + job.rules.replace_timeout
+            job.members.by_node[node.node] = member
+        for request in self._again.values():
+            if request.node in job.members.by_node:
+                self._restore(request, now)
+
+    def _restore(self, request: pb.Register, now: float) -> None:
+        """What a node says of itself."""
+        member = self._job.members.by_node[request.node]
+        member.seen, member.barriers, member.released = now, request.barriers, request.released
+        member.waiting_since = now if request.barriers > request.released else None
+        if member.state == pb.NODE_STATE_DEAD and member.role == pb.ROLE_WORKER:
+            member.state, member.replace_by = pb.NODE_STATE_ACTIVE, None
+        self._arrivals.welcome(member)
+
+    def gather(self, now: float) -> None:
+        """All nodes that will come have come: the job goes on."""
+        job = self._job
+        job.phase, job.deadline = "running", None
+        self._again.clear()
+        absent = [m for m in job.members.everybody() if m.is_active and m.node not in job.streams]
+        job.log(f"the job goes on under a new scheduler; {len(absent)} node(s) did not come back", problem=True)
+        for member in absent:
+            if job.phase == "running":
+                self._deaths.lose(member, "did not come back to the new scheduler", now)
+        only = job.shards.keep_only({member.node for member in job.members.active(pb.ROLE_SERVER)})
+        if only and job.phase == "running":
+            job.abort(f"Shard {only[0]} of the parameters has died with its servers. {ADVICE}", now)
+        if job.phase != "running":
+            return
+        self._deaths.settle()
+        job.announce_view()
+        self._barriers.release()
+        job.end_when_done(now)
+        self._arrivals.let_in(now)
