@@ -46,6 +46,7 @@ class Cluster:
     """Servers and a queue of messages on every way between two nodes; `deliver` decides when one arrives.
 
     A way is (from, to): a worker's is its rank, a server's its name; between worker and server the shard stands third.
+    held: ways on which nothing arrives for now.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Cluster:
         self.to_worker: list[deque[Incoming]] = [deque() for _ in range(num_workers)]
         self.sent: list[tuple[int, int, Any]] = []
         self.dropped: list[str] = []
+        self.held: set[tuple] = set()
         self.shards = Shards(replicas)
         self.workers = {rank: f"node{rank}" for rank in range(num_workers)}
         self.lost: frozenset[int] = frozenset()
@@ -167,8 +169,8 @@ class Cluster:
         self.ways.setdefault(way, deque()).append((frames, payload))
 
     def waiting(self) -> list[tuple]:
-        """The ways on which something is."""
-        return [way for way, queue in self.ways.items() if queue]
+        """The ways on which something is that may arrive."""
+        return [way for way, queue in self.ways.items() if queue and way not in self.held]
 
     def deliver_all(self) -> None:
         while ways := self.waiting():

@@ -29,7 +29,10 @@ from mxtrain_server.replication.snapshot_parts import Assembly, snapshot_parts
 
 @dataclass
 class Follower:
-    """Another server with a copy. acked: its last change. mapped: it reads workers' mirrors. synced: it counts."""
+    """Another server with a copy.
+
+    acked: its last change. mapped: by then it read the mirrors of all workers. synced: it counts, and is waited for.
+    """
 
     acked: int
     mapped: bool
@@ -57,6 +60,7 @@ class Replica:
         self.sessions: dict[str, Session] = {}
         self.followers: dict[str, Follower] = {}
         self.workers: dict[int, str] = {}
+        self._mirrored = 0
         self._assembly: Assembly | None = None
         self._asked = -1
         self._probed = -1
@@ -94,7 +98,7 @@ class Replica:
     def _add_follower(self, node: str, complete: bool) -> None:
         """Let a server know what there is, and from then on every change."""
         known = complete and self.index == 0
-        self.followers[node] = Follower(self.index if known else -1, mapped=True, synced=known)
+        self.followers[node] = Follower(self.index if known else -1, mapped=known, synced=known)
         if not known:
             self._send_snapshot(node)
 
@@ -145,6 +149,8 @@ class Replica:
     def _change(self, node: str, rank: int, number: int, message: Any, payload: np.ndarray | None) -> None:
         """As the primary: number a change, pass it on, and carry it out."""
         self.index += 1
+        if type(message) is m.Mirror:
+            self._mirrored = self.index
         if self.followers:
             entry = m.Entry(self.shard, self.epoch, self.index, node, rank, number)
             for name, follower in self.followers.items():
@@ -154,8 +160,9 @@ class Replica:
     def _self_contained(
         self, follower: Follower, rank: int, message: Any, payload: np.ndarray | None
     ) -> tuple[Any, np.ndarray | None]:
-        """A command for a follower that may not see the worker's memory."""
-        if type(message) is m.Push and message.mapped and not follower.mapped:
+        """A command for a follower that may not see the worker's memory, or only when the worker has gone on."""
+        sees = follower.synced and follower.mapped and follower.acked >= self._mirrored
+        if type(message) is m.Push and message.mapped and not sees:
             return self.state.with_values(rank, message)
         return message, payload
 
