@@ -13,12 +13,14 @@ from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters.answers import Answer, frames_of
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.intervals import runs_where
+from mxtrain_server.parameters.member_requests import MemberRequests
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.mirrors import Mirrors
 from mxtrain_server.parameters.optimizer_requests import OptimizerRequests
 from mxtrain_server.parameters.parked import Parked, Wanted
 from mxtrain_server.parameters.payloads import Place, pull_codec, read_values
-from mxtrain_server.parameters.positions import Position, Positions
+from mxtrain_server.parameters.position_requests import PositionRequests
+from mxtrain_server.parameters.positions import Positions
 from mxtrain_server.parameters.row_requests import RowRequests
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.store import CompletedRun, Store
@@ -57,7 +59,8 @@ class ServerState:
         self.mirrors = Mirrors(memory)
         self.rows = RowRequests(self)
         self._lookups: list[tuple[int, m.Lookup]] = []
-        self._handlers: dict[type[Any], Callable[..., None]] = _handlers(self)
+        self._members = MemberRequests(self)
+        self._handlers: dict[type[Any], Callable[..., None]] = _handlers(self, self._members)
 
     def fresh(self) -> ServerState:
         """A state like this one at its beginning."""
@@ -136,9 +139,9 @@ class ServerState:
         for entry in message.entries:
             directory.setdefault(entry[0], entry)
         self.done(rank, message)
-        self._ask_again()
+        self.ask_again()
 
-    def _ask_again(self, without: int = -1) -> None:
+    def ask_again(self, without: int = -1) -> None:
         """Look again at the questions that could not be answered; those of one worker are dropped."""
         waiting, self._lookups = self._lookups, []
         for asker, question in waiting:
@@ -173,7 +176,7 @@ class ServerState:
             store = self.store(segment.store)
             self.bytes_in += values.nbytes
             try:
-                self._wake(store.push(rank, segment, first, stop - first, number, values))
+                self.wake(store.push(rank, segment, first, stop - first, number, values))
             except RequestError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever an optimizer raises; all workers wait for this round
@@ -195,7 +198,7 @@ class ServerState:
     def push_rows(self, rank: int, message: m.PushRows, payload: np.ndarray | None) -> None:
         """Take rows of a key."""
         try:
-            self._wake(self.rows.push(rank, message, payload))
+            self.wake(self.rows.push(rank, message, payload))
         except RequestError:
             raise
         except Exception as error:  # noqa: BLE001 - as in `push`
@@ -210,7 +213,8 @@ class ServerState:
             raise RequestError(f"Expected: a segment of an open KVStore. Received: number {number}.")
         return segment, self.stores[segment.store]
 
-    def _wake(self, completed: list[CompletedRun]) -> None:
+    def wake(self, completed: list[CompletedRun]) -> None:
+        """Answer the pulls that waited for what is complete now."""
         self.rows.wake(completed)
         for run in completed:
             for wanted in self.parked[run.segment.number].wake(run.segment, run.first, run.stop):
@@ -273,70 +277,19 @@ class ServerState:
         self.controller(message.head, message.body)
         self.done(rank, message)
 
-    # ---------------------------------------------------------------- positions
-
-    def save_position(self, rank: int, message: m.SavePosition, payload: np.ndarray | None) -> None:
-        """Keep where a worker is in its training, and which rounds it has pushed by then."""
-        store = self.store(message.store)
-        rounds = {segment.number: segment.pushed_by(rank).copy() for segment in store.segments}
-        data = b"" if payload is None else payload.tobytes()
-        self.positions.save((rank, message.store, message.slot), Position(message.step, data, rounds))
-
-    def read_position(self, rank: int, message: m.ReadPosition) -> None:
-        """What the process in whose place this one is has saved."""
-        found = self.positions.find((rank, message.store, message.slot))
-        if found is None:
-            self.answers.append(Answer(rank, m.PositionIs(message.request, 0, False)))
-        else:
-            data = np.frombuffer(found.data, np.uint8)
-            self.answers.append(Answer(rank, m.PositionIs(message.request, found.step, True), data))
-
-    def read_rounds(self, rank: int, message: m.ReadRounds) -> None:
-        """Which rounds of a segment's blocks the worker had pushed when it saved the position of a step."""
-        segment = self.segment(message.segment)
-        found = self.positions.find((rank, segment.store, message.slot))
-        rounds = segment.pushed_by(rank)
-        if found is not None and found.step == message.step and segment.number in found.rounds:
-            saved = found.rounds[segment.number]
-            rounds = np.concatenate([saved, rounds[saved.size :]])
-        self.answers.append(Answer(rank, m.Rounds(message.request, rounds.tolist())))
+    def sync(self, rank: int, message: m.Sync) -> None:
+        """Everything before it has been taken, since messages are taken in order."""
+        self.done(rank, message)
 
     # ---------------------------------------------------------------- members
 
-    def read_reached(self, rank: int, message: m.ReadReached) -> None:
-        """How far the store is, for a worker that wants to join."""
-        self.answers.append(Answer(rank, m.Reached(message.request, self.store(message.store).reached())))
-
-    def join_store(self, rank: int, message: m.JoinStore) -> None:
-        """Take a worker that came later into the rounds that follow."""
-        self._wake(self.store(message.store).join(rank, message.round))
-        self.done(rank, message)
-
-    def leave_store(self, rank: int, message: m.LeaveStore) -> None:
-        """Go on without a worker in one store."""
-        store = self.stores.get(message.store)
-        if store is not None:
-            self._remove(rank, store)
-        self.done(rank, message)
-
-    def farewell(self, rank: int, message: m.Farewell) -> None:
-        """Go on without a worker that says goodbye."""
-        self._depart(rank)
-        self.done(rank, message)
-
     def change_members(self, message: m.Membership) -> list[Answer]:
         """Other processes are the workers now, and the job goes on without some."""
-        before, self.workers = self.workers or {}, dict(message.workers)
-        for rank, node in before.items():
-            if self.workers.get(rank) != node:
-                self._forget_process(rank)
-        for rank in message.lost:
-            if rank not in self.departed:
-                self._depart(rank)
+        self._members.change(message)
         answers, self.answers = self.answers, []
         return answers
 
-    def _forget_process(self, rank: int) -> None:
+    def forget_process(self, rank: int) -> None:
         """A worker's process is gone: whoever takes its place asks again, from memory of its own."""
         self.mirrors.forget(rank)
         self.rows.forget(rank)
@@ -344,23 +297,14 @@ class ServerState:
             parked.drop(rank)
         self._lookups = [question for question in self._lookups if question[0] != rank]
 
-    def _depart(self, rank: int) -> None:
-        self.departed.add(rank)
-        self.positions.forget(rank)
-        for store in list(self.stores.values()):
-            self._remove(rank, store)
-        self._ask_again(without=rank)
-
-    def _remove(self, rank: int, store: Store) -> None:
+    def forget_member(self, rank: int, store: Store) -> None:
+        """A worker takes no part in a store any more: nothing of it waits there."""
         for segment in store.segments:
             self.parked[segment.number].drop(rank)
             self.mirrors.forget(rank, segment)
             self.rows.forget(rank, segment)
-        self._wake(store.leave(rank))
-        if not store.members:
-            self._free(store)
 
-    def _free(self, store: Store) -> None:
+    def free(self, store: Store) -> None:
         """Give back the memory of a store that everybody has left."""
         del self.stores[store.number]
         for segment in store.segments:
@@ -369,10 +313,6 @@ class ServerState:
             self.rows.drop(segment)
             if segment.file is not None:
                 self.memory.release(segment.file)
-
-    def sync(self, rank: int, message: m.Sync) -> None:
-        """Everything before it has been taken, since messages are taken in order."""
-        self.done(rank, message)
 
     # ---------------------------------------------------------------- shared memory
 
@@ -449,8 +389,8 @@ class ServerState:
             self.answers.append(Answer(rank, m.Refused(0, reason)))
 
 
-def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
-    optimizer = OptimizerRequests(state)
+def _handlers(state: ServerState, members: MemberRequests) -> dict[type[Any], Callable[..., None]]:
+    optimizer, positions = OptimizerRequests(state), PositionRequests(state)
     return {
         m.OpenStore: state.open_store,
         m.Create: state.create,
@@ -469,14 +409,14 @@ def _handlers(state: ServerState) -> dict[type[Any], Callable[..., None]]:
         m.SetProgress: optimizer.set_progress,
         m.ReadState: optimizer.read_state,
         m.WriteState: optimizer.write_state,
-        m.LeaveStore: state.leave_store,
-        m.Farewell: state.farewell,
+        m.LeaveStore: members.leave_store,
+        m.Farewell: members.farewell,
         m.Sync: state.sync,
         m.MapSegment: state.map_segment,
         m.Mirror: state.mirror,
-        m.SavePosition: state.save_position,
-        m.ReadPosition: state.read_position,
-        m.ReadRounds: state.read_rounds,
-        m.ReadReached: state.read_reached,
-        m.JoinStore: state.join_store,
+        m.SavePosition: positions.save_position,
+        m.ReadPosition: positions.read_position,
+        m.ReadRounds: positions.read_rounds,
+        m.ReadReached: members.read_reached,
+        m.JoinStore: members.join_store,
     }
