@@ -134,7 +134,7 @@ class RowRequests:
 
     def _answer(self, segment: Segment, store: Store, wanted: WantedRows) -> None:
         table = wanted.table
-        lasting = store.mode == "sync" and wanted.rank in store.members
+        lasting = store.stays(wanted.rank, segment, table.head, table.stop, wanted.round)
         is_old = segment.previous is not None and bool(
             (segment.completed[table.head : table.stop] > wanted.round).any()
         )

@@ -224,7 +224,7 @@ class ServerState:
         store = self.store(segment.store)
         low, high = segment.bounds(wanted.first, wanted.stop)
         self.bytes_out += (high - low) * segment.dtype.itemsize
-        lasting = store.mode == "sync" and wanted.rank in store.members  # rounds do not wait for who is no member
+        lasting = store.stays(wanted.rank, segment, wanted.first, wanted.stop, wanted.number)
         if segment.previous is not None and bool((segment.completed[wanted.first : wanted.stop] > wanted.number).any()):
             self._send_old_values(segment, wanted)
         elif wanted.mapped and lasting:
@@ -238,7 +238,7 @@ class ServerState:
         behind = segment.completed[wanted.first : wanted.stop] == wanted.number + 1
         for old, source in ((True, segment.previous), (False, segment.values)):
             for first, stop in runs_where(behind == old, wanted.first):
-                self._send_from(segment, wanted._replace(first=first, stop=stop), source, True)
+                self._send_from(segment, wanted._replace(first=first, stop=stop), source, False)
 
     def _send_from(self, segment: Segment, wanted: Wanted, values: Any, lasting: bool) -> None:
         for first, stop in frames_of(segment, wanted.first, wanted.stop):

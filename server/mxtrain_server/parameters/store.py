@@ -242,6 +242,15 @@ class Store:
         segment.completed[table.head : table.stop] = segment.taken[table.head : table.stop]
         return [CompletedRun(segment, table.head, table.stop)]
 
+    def stays(self, rank: int, segment: Segment, first: int, stop: int, number: int) -> bool:
+        """Whether the values of round `number` of some blocks stay as they are until this worker pushes again.
+
+        Rounds do not wait for who is no member, nor for a process whose rank, before it died, had pushed the next one.
+        """
+        if self.mode != "sync" or rank not in self.members:
+            return False
+        return bool((segment.pushed_by(rank)[first:stop] <= number).all())
+
     # ---------------------------------------------------------------- members
 
     def reached(self) -> int:
