@@ -108,6 +108,8 @@ class SchedulerClient:
         """Return when all workers of the view have entered. Raises MXNetError, which names who has not."""
         number = self._barriers
         self._barriers += 1
+        if number < self._passed:
+            return  # its rank has left it; a scheduler that dies now could not be told that we wait
         self._outgoing.put(pb.NodeMessage(enter_barrier=pb.EnterBarrier(number=number)))
         if not self._wait(lambda: number in self._barrier_answers, self.settings.barrier_timeout + 5):
             raise MXNetError(f"Waited {self.settings.barrier_timeout:g} s (MXTRAIN_BARRIER_TIMEOUT) in a barrier.")
