@@ -52,6 +52,7 @@ class DistKVStore(KVStore):
         self._parameters: dict[Key, Parameter] = self._directory.parameters  # type: ignore[assignment]
         self._optimizer: Optimizer | None = None
         self._hyper: HyperParameters | None = None
+        self._prepared = 0
         self.joins = node.scheduler.joins
         self._leave = weakref.finalize(self, node.abandon, self._number)
         self._leave.atexit = False  # at its end the process leaves all stores together
@@ -162,8 +163,9 @@ class DistKVStore(KVStore):
         self._optimizer = optimizer
         if self.joins:
             return  # it has been set before this worker came
-        if self.rank == 0 and not self._node.scheduler.replays:
+        if self._prepares():
             self._client.ask_all(m.SetOptimizer, self._number, description)
+            self._has_prepared()
         self.barrier()
         self._node.require_leader("set_optimizer")
         if self.rank == 0:
@@ -183,9 +185,27 @@ class DistKVStore(KVStore):
     def load_optimizer_states(self, fname: str) -> None:
         """Hand saved states out to the servers; every worker calls this, and worker 0's file counts."""
         optimizer = self._states_of()
-        if self.rank == 0 and not self._node.scheduler.replays:
+        if self._prepares():
             optimizer_states.load(self._client, self._number, self._directory, optimizer, fname)
+            self._has_prepared()
         self.barrier()
+
+    def _prepares(self) -> bool:
+        """Whether this worker now does for all what worker 0 does; not where it has been done by a dead process.
+
+        Barriers tell where a script is, but who takes the place of the only one that knew them cannot be told of any.
+        """
+        self._prepared += 1
+        if self.rank != 0 or self._node.scheduler.replays:
+            return False
+        if not self.replaces:
+            return True
+        done = positions.read(self._client, self._number, positions.PREPARED)
+        return done is None or done.step < self._prepared
+
+    def _has_prepared(self) -> None:
+        if self.keeps_positions:
+            self.save_position(positions.PREPARED, self._prepared, b"")
 
     def _states_of(self) -> Optimizer:
         if self._optimizer is None:

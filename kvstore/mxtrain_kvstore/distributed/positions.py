@@ -15,6 +15,8 @@ from mxtrain_kvstore.wire import messages as m
 _log = logging.getLogger(__name__)
 
 _BARRIERS = struct.Struct(">Q")
+#: The slot in which worker 0 counts what it has done for all: optimizers set, states loaded.
+PREPARED = 15
 #: How often a worker tries to join; the round is further ahead each time.
 _JOIN_ATTEMPTS = 12
 
