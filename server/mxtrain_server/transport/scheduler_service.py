@@ -116,6 +116,14 @@ class SchedulerService:
             return self.state.finish(node, now)
         if kind == "synced":
             return self.state.synced(node, message.synced.shard, message.synced.node, now)
+        if kind == "can_stop":
+            return self.state.can_stop(node, message.can_stop, now)
+        if kind == "ask_stop":
+            return self.state.ask_stop(node, message.ask_stop.reason[:2000], now)
+        if kind == "at_step":
+            return self.state.at_step(node, message.at_step.step, now)
+        if kind == "stopped":
+            return self.state.stopped(node, now)
         return self.state.fail(node, message.fail.reason, now)
 
     async def status(
