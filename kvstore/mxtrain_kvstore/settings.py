@@ -100,6 +100,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("barrier_timeout", ("MXTRAIN_BARRIER_TIMEOUT",), _seconds, 1800.0, "seconds to wait in a barrier"),
     Setting("wait_timeout", ("MXTRAIN_KVSTORE_TIMEOUT",), _seconds, 1800.0, "seconds to wait for a value or an answer"),
     Setting("end_timeout", ("MXTRAIN_END_TIMEOUT",), _seconds, 10.0, "seconds that a node takes to say goodbye"),
+    Setting(
+        "stop_timeout",
+        ("MXTRAIN_STOP_TIMEOUT",),
+        _seconds,
+        30.0,
+        "seconds in which a job that is told to end may finish a step and write a checkpoint",
+    ),
     Setting("replicas", ("MXTRAIN_REPLICAS",), _count, 0, "copies of all parameters on other servers: 0 or 1"),
     Setting(
         "replace_timeout",
@@ -180,6 +187,7 @@ class ClusterSettings:
     barrier_timeout: float = 1800.0
     wait_timeout: float = 1800.0
     end_timeout: float = 10.0
+    stop_timeout: float = 30.0
     replicas: int = 0
     replace_timeout: float = 0.0
     scheduler_timeout: float = 60.0

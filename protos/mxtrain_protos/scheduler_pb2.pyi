@@ -32,23 +32,31 @@ NODE_STATE_DEAD: NodeState
 NODE_STATE_LOST: NodeState
 
 class NodeMessage(_message.Message):
-    __slots__ = ("register", "heartbeat", "enter_barrier", "finish", "fail", "synced")
+    __slots__ = ("register", "heartbeat", "enter_barrier", "finish", "fail", "synced", "can_stop", "ask_stop", "at_step", "stopped")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     ENTER_BARRIER_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     FAIL_FIELD_NUMBER: _ClassVar[int]
     SYNCED_FIELD_NUMBER: _ClassVar[int]
+    CAN_STOP_FIELD_NUMBER: _ClassVar[int]
+    ASK_STOP_FIELD_NUMBER: _ClassVar[int]
+    AT_STEP_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     enter_barrier: EnterBarrier
     finish: Finish
     fail: Fail
     synced: Synced
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., enter_barrier: _Optional[_Union[EnterBarrier, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ..., synced: _Optional[_Union[Synced, _Mapping]] = ...) -> None: ...
+    can_stop: CanStop
+    ask_stop: AskStop
+    at_step: AtStep
+    stopped: Stopped
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., enter_barrier: _Optional[_Union[EnterBarrier, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ..., synced: _Optional[_Union[Synced, _Mapping]] = ..., can_stop: _Optional[_Union[CanStop, _Mapping]] = ..., ask_stop: _Optional[_Union[AskStop, _Mapping]] = ..., at_step: _Optional[_Union[AtStep, _Mapping]] = ..., stopped: _Optional[_Union[Stopped, _Mapping]] = ...) -> None: ...
 
 class SchedulerMessage(_message.Message):
-    __slots__ = ("welcome", "refused", "view", "barrier_released", "barrier_failed", "goodbye", "end_of_job", "abort")
+    __slots__ = ("welcome", "refused", "view", "barrier_released", "barrier_failed", "goodbye", "end_of_job", "abort", "orderly_stop", "stop_at", "all_stopped")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +65,9 @@ class SchedulerMessage(_message.Message):
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     END_OF_JOB_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
+    ORDERLY_STOP_FIELD_NUMBER: _ClassVar[int]
+    STOP_AT_FIELD_NUMBER: _ClassVar[int]
+    ALL_STOPPED_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     refused: Refused
     view: View
@@ -65,7 +76,10 @@ class SchedulerMessage(_message.Message):
     goodbye: Goodbye
     end_of_job: EndOfJob
     abort: Abort
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., view: _Optional[_Union[View, _Mapping]] = ..., barrier_released: _Optional[_Union[BarrierReleased, _Mapping]] = ..., barrier_failed: _Optional[_Union[BarrierFailed, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., end_of_job: _Optional[_Union[EndOfJob, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ...) -> None: ...
+    orderly_stop: OrderlyStop
+    stop_at: StopAt
+    all_stopped: AllStopped
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., view: _Optional[_Union[View, _Mapping]] = ..., barrier_released: _Optional[_Union[BarrierReleased, _Mapping]] = ..., barrier_failed: _Optional[_Union[BarrierFailed, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., end_of_job: _Optional[_Union[EndOfJob, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ..., orderly_stop: _Optional[_Union[OrderlyStop, _Mapping]] = ..., stop_at: _Optional[_Union[StopAt, _Mapping]] = ..., all_stopped: _Optional[_Union[AllStopped, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("protocol", "job", "role", "node", "preferred_rank", "host", "pid", "endpoint", "version", "again", "rank", "barriers", "released", "view")
@@ -106,7 +120,7 @@ class Heartbeat(_message.Message):
     def __init__(self, counters: _Optional[_Union[Counters, _Mapping]] = ...) -> None: ...
 
 class Counters(_message.Message):
-    __slots__ = ("rounds", "bytes_in", "bytes_out", "samples", "waited", "dropped", "keys", "parameter_bytes")
+    __slots__ = ("rounds", "bytes_in", "bytes_out", "samples", "waited", "dropped", "keys", "parameter_bytes", "passed_over")
     ROUNDS_FIELD_NUMBER: _ClassVar[int]
     BYTES_IN_FIELD_NUMBER: _ClassVar[int]
     BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +129,7 @@ class Counters(_message.Message):
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PASSED_OVER_FIELD_NUMBER: _ClassVar[int]
     rounds: int
     bytes_in: int
     bytes_out: int
@@ -123,7 +138,8 @@ class Counters(_message.Message):
     dropped: int
     keys: int
     parameter_bytes: int
-    def __init__(self, rounds: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., samples: _Optional[int] = ..., waited: _Optional[float] = ..., dropped: _Optional[int] = ..., keys: _Optional[int] = ..., parameter_bytes: _Optional[int] = ...) -> None: ...
+    passed_over: int
+    def __init__(self, rounds: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., samples: _Optional[int] = ..., waited: _Optional[float] = ..., dropped: _Optional[int] = ..., keys: _Optional[int] = ..., parameter_bytes: _Optional[int] = ..., passed_over: _Optional[int] = ...) -> None: ...
 
 class EnterBarrier(_message.Message):
     __slots__ = ("number",)
@@ -148,6 +164,30 @@ class Synced(_message.Message):
     shard: int
     node: str
     def __init__(self, shard: _Optional[int] = ..., node: _Optional[str] = ...) -> None: ...
+
+class CanStop(_message.Message):
+    __slots__ = ("can", "saves")
+    CAN_FIELD_NUMBER: _ClassVar[int]
+    SAVES_FIELD_NUMBER: _ClassVar[int]
+    can: bool
+    saves: bool
+    def __init__(self, can: bool = ..., saves: bool = ...) -> None: ...
+
+class AskStop(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class AtStep(_message.Message):
+    __slots__ = ("step",)
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    def __init__(self, step: _Optional[int] = ...) -> None: ...
+
+class Stopped(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("rank", "heartbeat_interval", "heartbeat_timeout", "replaces", "released", "host", "pid", "joins", "time")
@@ -240,6 +280,26 @@ class Goodbye(_message.Message):
 class EndOfJob(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class OrderlyStop(_message.Message):
+    __slots__ = ("reason", "seconds")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    seconds: float
+    def __init__(self, reason: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
+
+class StopAt(_message.Message):
+    __slots__ = ("step",)
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    def __init__(self, step: _Optional[int] = ...) -> None: ...
+
+class AllStopped(_message.Message):
+    __slots__ = ("writer",)
+    WRITER_FIELD_NUMBER: _ClassVar[int]
+    writer: int
+    def __init__(self, writer: _Optional[int] = ...) -> None: ...
 
 class Abort(_message.Message):
     __slots__ = ("reason",)

@@ -7,12 +7,10 @@ import contextlib
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +24,7 @@ from mxtrain_server.replication.server_node import ServerNode
 from mxtrain_server.replication.server_view import endpoints_of, server_view
 from mxtrain_server.scheduler.actions import SchedulerRules
 from mxtrain_server.scheduler.scheduler_state import SchedulerState
+from mxtrain_server.stop_signals import LONGER, NUMBERS, StopSignals
 from mxtrain_server.traced import SCHEDULER, ServerProfiler
 
 if TYPE_CHECKING:
@@ -78,6 +77,7 @@ def run_scheduler(settings: ClusterSettings) -> int:
         join_timeout=settings.join_timeout,
         barrier_timeout=settings.barrier_timeout,
         end_timeout=settings.end_timeout,
+        stop_timeout=settings.stop_timeout,
         replicas=settings.replicas,
         replace_timeout=settings.replace_timeout,
         scheduler_timeout=settings.scheduler_timeout,
@@ -91,11 +91,18 @@ def run_scheduler(settings: ClusterSettings) -> int:
         tracing.begin(settings.trace, "scheduler", 0, SCHEDULER)
 
     async def run() -> int:
-        stop = asyncio.Event()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        state = SchedulerState(rules, time.monotonic())
+        signals = StopSignals(settings.stop_timeout + LONGER, lambda: state.phase in ("running", "ending"))
+
+        def take() -> None:
+            signals.take()
+            loop.call_later(signals.seconds_left or 0.0, stop.set)
+
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # only the main thread has signals
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        return await serve_scheduler(SchedulerState(rules, time.monotonic()), settings, stop)
+            for number in NUMBERS:
+                loop.add_signal_handler(number, take)
+        return await serve_scheduler(state, settings, stop)
 
     return asyncio.run(run())
 
@@ -113,8 +120,8 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     service.synced = client.synced
     service.counters = client.counters
     profiler = ServerProfiler(controller)
-    stop, exporter = threading.Event(), None
-    with _signals(stop):
+    signals, exporter = StopSignals(settings.stop_timeout + LONGER, partial(_is_worth_while, client)), None
+    with signals.listening():
         try:
             rank = client.register()
             profiler.begin(settings, rank, client.clock_offset)
@@ -126,8 +133,8 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
                 name, settings.job, lambda shard: ServerState(shard, settings.job, memory, profiler, keeps)
             )
             client.wait_for_view()
-            service.serve(node, partial(_look_around, client, service, node, stop), _POLL)
-            return _end_server(client, rank, interrupted=stop.is_set())
+            service.serve(node, partial(_look_around, client, service, node, signals), _POLL)
+            return _end_server(client, rank, interrupted=signals.is_due())
         finally:
             if exporter is not None:
                 exporter.close()
@@ -135,13 +142,21 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
             service.close()
 
 
-def _look_around(client: SchedulerClient, service: ParameterService, node: ServerNode, stop: threading.Event) -> bool:
+def _look_around(client: SchedulerClient, service: ParameterService, node: ServerNode, signals: StopSignals) -> bool:
     """Follow the newest view; whether the server's time is over."""
     view = client.view
     if view is not None and view.epoch > node.view.epoch:
         service.plane.set_servers(endpoints_of(view))
         service.carry_out(node.set_view(server_view(view)))
-    return client.job_has_ended or client.failure is not None or stop.is_set()
+    return client.job_has_ended or client.failure is not None or signals.is_due()
+
+
+def _is_worth_while(client: SchedulerClient) -> bool:
+    """This server is told to end: let a job stop in order that cannot do without it; whether to serve on."""
+    view = client.view
+    if view is not None and not view.replicas:
+        client.stopping.ask("it got a signal")
+    return view is not None
 
 
 def _end_server(client: SchedulerClient, rank: int, interrupted: bool) -> int:
@@ -155,21 +170,6 @@ def _end_server(client: SchedulerClient, rank: int, interrupted: bool) -> int:
         return 130
     _log.error("server %d: %s", rank, client.failure)
     return GIVEN_UP if client.given_up else 1
-
-
-@contextlib.contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set an event."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _set_up_log(settings: ClusterSettings) -> None:

@@ -24,6 +24,7 @@ from mxtrain_kvstore.pairs import Key, paired, require_dense, require_dtype, req
 from mxtrain_kvstore.sparse_values import has_sparse
 from mxtrain_kvstore.store import KVStore, duplicate_init, unknown_key
 from mxtrain_kvstore.tracing import PROFILER
+from mxtrain_kvstore.transport.stop_agreement import StopAgreement
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_protos import scheduler_pb2 as pb
 
@@ -253,6 +254,23 @@ class DistKVStore(KVStore):
         """Push and pull as if this process had saved that position: a pull brings the weights of then."""
         self._node.scheduler.skip_barriers(position.barriers)
         positions.restore_rounds(self._client, self._number, position)
+
+    # ---------------------------------------------------------------- an orderly stop
+
+    @property
+    def stop_agreement(self) -> StopAgreement:
+        """How this worker and all others end after the same step."""
+        return self._node.scheduler.stopping
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds this worker has pushed of the key that it has pushed most often."""
+        return max((parameter.pushed for parameter in self._parameters.values()), default=0)
+
+    @property
+    def job_failure(self) -> str | None:
+        """Why the job has failed, or None."""
+        return self._node.scheduler.failure
 
     # ---------------------------------------------------------------- job
 

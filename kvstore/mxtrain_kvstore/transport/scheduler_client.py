@@ -18,6 +18,7 @@ from mxtrain_kvstore.counters import NodeCounters
 from mxtrain_kvstore.distributed.routes import Route, Routes
 from mxtrain_kvstore.network import require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
+from mxtrain_kvstore.transport.stop_agreement import StopAgreement
 from mxtrain_kvstore.transport.tls import NODE_NAME, channel_credentials
 from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_protos import scheduler_pb2_grpc as rpc
@@ -25,7 +26,7 @@ from mxtrain_protos import scheduler_pb2_grpc as rpc
 _log = logging.getLogger(__name__)
 
 #: Version of the control plane's protocol.
-PROTOCOL = 2
+PROTOCOL = 3
 #: Seconds between attempts to reach a scheduler again, and that one attempt takes at most.
 _RECONNECT_PAUSE = 0.25
 _RECONNECT_TRY = 2.0
@@ -72,6 +73,8 @@ class SchedulerClient:
         self._refusal: str | None = None
         self._changed = threading.Condition()
         self._outgoing: queue.SimpleQueue[pb.NodeMessage | None] = queue.SimpleQueue()
+        self.stopping = StopAgreement(self._changed, self._send, self._wait, lambda: self.failure)
+        self._is_back = False
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._channel: grpc.Channel | None = None
@@ -212,6 +215,9 @@ class SchedulerClient:
         responses: Iterator[pb.SchedulerMessage] = rpc.SchedulerStub(self._channel).Attend(_requests(self._outgoing))
         return responses
 
+    def _send(self, message: pb.NodeMessage) -> None:
+        self._outgoing.put(message)  # on the stream of this moment
+
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, name=f"scheduler {target.__name__}", daemon=True)
         self._threads.append(thread)
@@ -285,6 +291,9 @@ class SchedulerClient:
         elif kind == "view":
             self.view = message.view
             self.routes = routes_of(message.view)
+            if self._is_back:
+                self._is_back = False
+                self.stopping.repeat()
         elif kind == "barrier_released":
             self._barrier_answers[message.barrier_released.number] = ""
             self._released = max(self._released, message.barrier_released.number + 1)
@@ -296,9 +305,11 @@ class SchedulerClient:
             self.job_has_ended = True
         elif kind == "abort":
             self.failure = message.abort.reason
+        else:
+            self.stopping.take(message)
 
     def _take_welcome(self, welcome: pb.Welcome) -> None:
-        again = self.rank >= 0
+        again = self._is_back = self.rank >= 0
         self._scheduler = f"host {welcome.host}, pid {welcome.pid}"
         self.clock_offset = welcome.time - (self._registered_at + time.time()) / 2
         self.rank, self._heartbeat_interval = welcome.rank, welcome.heartbeat_interval

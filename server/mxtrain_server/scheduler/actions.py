@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mxtrain_protos import scheduler_pb2 as pb
 
 #: Version of the control plane's protocol.
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 class Send(NamedTuple):
@@ -57,5 +57,6 @@ class SchedulerRules:
     scheduler_timeout: float = 60.0
     min_workers: int = 1
     max_workers: int = 0
+    stop_timeout: float = 30.0
     host: str = ""
     pid: int = 0

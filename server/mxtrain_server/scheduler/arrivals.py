@@ -33,7 +33,8 @@ class Arrivals:
         """Why a node cannot be taken, whatever its rank; "" where it can."""
         job = self._job
         ended = "" if job.phase in ("forming", "gathering", "running") else f"The job has {job.phase}. {job.reason}"
-        return refusal_of(request, job.rules.job, job.members) or ended
+        stopping = f"The job is being stopped. {job.stopping}" if job.stopping else ""
+        return refusal_of(request, job.rules.job, job.members) or ended or stopping
 
     def _full(self, request: pb.Register) -> str:
         role, count = ROLE_NAMES[request.role], self._job.members.expected[request.role]

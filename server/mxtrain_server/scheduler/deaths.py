@@ -6,14 +6,16 @@ from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_server.scheduler.barriers import Barriers
 from mxtrain_server.scheduler.job import Job
 from mxtrain_server.scheduler.members import Member
+from mxtrain_server.scheduler.orderly_stop import OrderlyStop
 
 
 class Deaths:
     """What follows from the deaths of nodes."""
 
-    def __init__(self, job: Job, barriers: Barriers) -> None:
+    def __init__(self, job: Job, barriers: Barriers, orderly: OrderlyStop) -> None:
         self._job = job
         self._barriers = barriers
+        self._orderly = orderly
 
     def lose(self, member: Member, what: str, now: float) -> None:
         """A node is dead. what: how that shows, for people."""
@@ -59,15 +61,24 @@ class Deaths:
         left = len([worker for worker in workers if worker.is_active or worker.is_awaited])
         has_ended = any(worker.state == pb.NODE_STATE_FINISHED for worker in workers)
         if left < job.rules.min_workers and not has_ended:
-            job.stop_for(member, f"{what}; {left} of at least {job.rules.min_workers} worker(s) are left", now)
-            return
+            too_few = f"{what}; {left} of at least {job.rules.min_workers} worker(s) are left"
+            if not self._orderly.begin(f"{member.name} {too_few}.", now):
+                job.stop_for(member, too_few, now)
+                return
         job.log(f"{member.name} {what}; the job goes on without it", problem=True)
         job.announce_view()
         self._barriers.release()
+        self._orderly.look()
         job.end_when_done(now)
 
+    def await_nobody(self, now: float) -> None:
+        """The job is being stopped: go on without the workers whose place a new process might have taken."""
+        for member in self._job.members.of(pb.ROLE_WORKER):
+            if member.is_awaited:
+                self._leave_out(member, "is dead, and the job is being stopped", now)
+
     def _mark_dead(self, member: Member, now: float) -> None:
-        timeout = self._job.rules.replace_timeout
+        timeout = 0.0 if self._job.stopping else self._job.rules.replace_timeout
         member.state, member.waiting_since = pb.NODE_STATE_DEAD, None
         member.replace_by = now + timeout if timeout else None
 

@@ -13,8 +13,9 @@ ADVICE = "Start the job again; --resume or load_checkpoint takes up its last che
 class Job:
     """A job as its scheduler knows it.
 
-    phase: see `SchedulerState`. epoch: of the newest view. reason: why the job was aborted. deadline: when `tick` has
-    to do something about the phase, in seconds of a clock that never jumps. streams: nodes whose connection stands.
+    phase: see `SchedulerState`. epoch: of the newest view. reason: why the job was aborted; stopping: why it is being
+    stopped in order. deadline: when `tick` has to do something about the phase, in seconds of a clock that never jumps.
+    streams: nodes whose connection stands.
     """
 
     def __init__(self, rules: SchedulerRules, now: float) -> None:
@@ -24,6 +25,7 @@ class Job:
         self.phase = "forming"
         self.epoch = 0
         self.reason = ""
+        self.stopping = ""
         self.deadline: float | None = now + rules.join_timeout
         self.streams: set[str] = set()
         self._actions: list[Action] = []

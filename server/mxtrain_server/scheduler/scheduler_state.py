@@ -7,8 +7,10 @@ from mxtrain_server.scheduler.actions import Action, SchedulerRules
 from mxtrain_server.scheduler.arrivals import Arrivals
 from mxtrain_server.scheduler.barriers import Barriers
 from mxtrain_server.scheduler.deaths import Deaths
-from mxtrain_server.scheduler.job import Job
+from mxtrain_server.scheduler.isolation import Isolation
+from mxtrain_server.scheduler.job import ADVICE, Job
 from mxtrain_server.scheduler.members import Member, Members
+from mxtrain_server.scheduler.orderly_stop import OrderlyStop
 from mxtrain_server.scheduler.reports import Reports
 from mxtrain_server.scheduler.shards import Shards
 from mxtrain_server.scheduler.takeover import Takeover
@@ -28,7 +30,9 @@ class SchedulerState:
         self._started = now
         self._job = job = Job(rules, now)
         self._barriers = Barriers(job)
-        self._deaths = Deaths(job, self._barriers)
+        self._isolation = Isolation(job, now)
+        self._orderly = OrderlyStop(job)
+        self._deaths = Deaths(job, self._barriers, self._orderly)
         self._arrivals = Arrivals(job, self._barriers, self._deaths)
         self._takeover = Takeover(job, self._barriers, self._deaths, self._arrivals)
 
@@ -91,6 +95,7 @@ class SchedulerState:
         if job.phase == "running":
             job.announce_view()
             self._barriers.release()
+            self._orderly.look()
             job.end_when_done(now)
         return self._take()
 
@@ -115,10 +120,48 @@ class SchedulerState:
         """A node's stream has ended, for whatever reason."""
         self._job.streams.discard(node)
         self._arrivals.leave(node)
+        self._isolation.look(now)
         member = self.members.by_node.get(node)
-        if member is not None and member.is_active and self.phase != "aborted":
+        if member is not None and self.phase == "running" and self._isolation.spares(now):
+            self._job.log(f"{member.name}: its connection broke; it may come again", problem=True)
+        elif member is not None and member.is_active and self.phase != "aborted":
             self._deaths.lose(member, "is gone: its connection broke without a goodbye (killed or crashed?)", now)
         self._job.stop_when_alone()
+        return self._take()
+
+    # ---------------------------------------------------------------- an orderly stop
+
+    def ask_stop(self, node: str, reason: str, now: float) -> list[Action]:
+        """A node wants the job to stop in order; it is aborted where that cannot be."""
+        member = self._seen(node, now)
+        # a new scheduler is told again when the job runs
+        if member is not None and member.is_active and self.phase in ("forming", "running"):
+            why = f"{member.name} was told to end: {reason}."
+            if self._orderly.begin(why, now):
+                self._deaths.await_nobody(now)
+            else:
+                self._job.abort(f"{why} {ADVICE}", now)
+        return self._take()
+
+    def can_stop(self, node: str, ability: pb.CanStop, now: float) -> list[Action]:
+        """A worker's training has begun, or ended."""
+        member = self._seen(node, now)
+        if member is not None and member.is_active:
+            self._orderly.set_ability(member, ability)
+        return self._take()
+
+    def at_step(self, node: str, step: int, now: float) -> list[Action]:
+        """A worker says which step it has begun last."""
+        member = self._seen(node, now)
+        if member is not None and member.is_active:
+            self._orderly.at_step(member, step)
+        return self._take()
+
+    def stopped(self, node: str, now: float) -> list[Action]:
+        """A worker has come to the last step."""
+        member = self._seen(node, now)
+        if member is not None and member.is_active:
+            self._orderly.stopped(member)
         return self._take()
 
     def _seen(self, node: str, now: float) -> Member | None:
@@ -132,6 +175,7 @@ class SchedulerState:
     def tick(self, now: float) -> list[Action]:
         """Time has passed: look at deadlines."""
         job = self._job
+        self._isolation.look(now)
         if job.deadline is not None and now >= job.deadline:
             if job.phase == "forming":
                 waited = f"after {self.rules.join_timeout:g} s"
@@ -141,9 +185,11 @@ class SchedulerState:
             else:
                 job.stop(0 if job.phase == "ending" else 1)
         if job.phase in ("forming", "running", "ending"):
-            self._deaths.check_heartbeats(now)
+            if not self._isolation.is_cut_off:
+                self._deaths.check_heartbeats(now)
             self._barriers.check(now)
         if job.phase == "running":
+            self._orderly.check(now)
             self._deaths.check_replacements(now)
             self._arrivals.let_in(now)
         return self._take()
@@ -164,7 +210,7 @@ class SchedulerState:
             epoch=self._job.epoch,
             nodes=[member.to_proto() for member in everybody],
             uptime=now - self._started,
-            reason=self.reason,
+            reason=self.reason or self._job.stopping,
             barrier_waiting=[member.name for member in everybody if member.waiting_since is not None],
             shards=[shard.to_proto() for shard in self.shards.all],
         )
