@@ -37,6 +37,42 @@ from mxtrain_kvstore.wire.fields import (
 from mxtrain_kvstore.wire.fields import (
     kinds as kinds,
 )
+from mxtrain_kvstore.wire.lease_messages import (
+    AwaitLease as AwaitLease,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    CloseLeases as CloseLeases,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    ExplainLeases as ExplainLeases,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    Leased as Leased,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    LeasesOpened as LeasesOpened,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    OpenLeases as OpenLeases,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    Pause as Pause,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    ReportLease as ReportLease,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    Resume as Resume,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    Return as Return,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    RunOut as RunOut,
+)
+from mxtrain_kvstore.wire.lease_messages import (
+    TakeLease as TakeLease,
+)
 from mxtrain_kvstore.wire.peer_messages import (
     Acknowledge as Acknowledge,
 )
@@ -192,4 +228,5 @@ from mxtrain_kvstore.wire.row_messages import (
 COMMANDS = frozenset(
     {OpenStore, Create, Write, Publish, Push, SetOptimizer, Command, LeaveStore, Farewell, Mirror}
     | {WriteState, SetProgress, SavePosition, JoinStore, ChangeOptimizer, PushRows}
+    | {OpenLeases, TakeLease, ReportLease, RunOut, CloseLeases, Pause, Resume, Return}
 )
