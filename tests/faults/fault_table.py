@@ -4,6 +4,7 @@
     python tests/faults/fault_table.py --only "server 0"     # those whose name holds these words
     python tests/faults/fault_table.py --stop 20             # SIGSTOP, and SIGCONT after 20 seconds
     python tests/faults/fault_table.py --soak 200            # random kills, one after the other, until there were 200
+    python tests/faults/fault_table.py --soak 200 --overlap  # whether all has recovered from the last one or not
 
 A job has 2 workers, 2 servers and a scheduler. A killed process is started again at once, as the launcher does; a
 server without replicas is not. Columns: outcome; seconds until another process says that it noticed; seconds until
@@ -44,6 +45,8 @@ WHEN = ("before init", "in push", "in pull", "in barrier", "in update", "at the 
 SHAPES = [(17,)] * 4 + [(300,), (50, 7)]
 #: The step in which somebody dies, and the number of steps.
 STEP, STEPS = 6, 12
+#: Steps after which worker 0 changes the learning rate.
+CHANGE = 25
 
 
 @dataclass(frozen=True)
@@ -113,20 +116,25 @@ class Moments:
 
 
 def train(folder: Path, case: Case | None, rank: int, kind: str, steps: int, pause: float) -> None:
-    """A worker: gradients depend on weights, rank and step, so a mistake shows in the final weights."""
+    """A worker: each gradient depends on all weights, rank and step, so a mistake shows in the final weights."""
     moments = Moments(folder, case, f"worker {rank}")
     progress = folder / f"progress{rank}"
     kv = mx.kv.create(kind)
     moments.reached("before init")
-    kv.set_optimizer(mx.optimizer.create("sgd", learning_rate=0.01, momentum=0.9))
+    optimizer = mx.optimizer.create("sgd", learning_rate=0.01, momentum=0.9)
+    kv.set_optimizer(optimizer)
     keys = list(range(len(SHAPES)))
     kv.init(keys, [mx.nd.ones(shape) * (key + 1) for key, shape in zip(keys, SHAPES, strict=True)])
     weights = [mx.nd.zeros(shape) for shape in SHAPES]
     kv.pull(keys, weights)
     for step in range(1, steps + 1):
+        if step % CHANGE == 0:
+            optimizer.set_learning_rate(0.01 / (1 + step // CHANGE % 3))
+        mean = sum(float(weight.asnumpy().mean()) for weight in weights) / len(weights)
         for key in keys:
             weight = weights[key]
-            grad = weight * (0.01 * (kv.rank + 1)) + mx.nd.ones(weight.shape) * (0.001 * (step % 50 + key))
+            term = 0.001 * (step % 50 + key) + 0.01 * mean
+            grad = weight * (0.01 * (kv.rank + 1)) + mx.nd.ones(weight.shape) * term
             if (step, key) == (STEP, 3):
                 moments.reached("in push")
             kv.push(key, grad, priority=-key)
@@ -336,8 +344,11 @@ class Watcher:
         os.waitpid(self.pid, 0)
 
 
-def soak(kills: int, seed: int, seconds: float, steps: int = 400) -> int:
-    """Random kills of any process at random moments, each when all has recovered; returns hangs and differences."""
+def soak(kills: int, seed: int, seconds: float, overlap: bool, steps: int = 400) -> int:
+    """Random kills of any process at random moments; returns hangs and differences.
+
+    overlap: workers and the scheduler die whether others have recovered or not; else everybody when all has recovered.
+    """
     checks = Path(tempfile.mkdtemp(prefix="mxtrain-faults-")) / "undisturbed.log"
     chance, expected, bad = random.Random(seed), undisturbed(steps, checks), 0
     count: Counter[str] = Counter()
@@ -347,14 +358,18 @@ def soak(kills: int, seed: int, seconds: float, steps: int = 400) -> int:
         jobs += 1
         with make_job(folder, None, "dist_sync", 1, steps, pause=0.05) as job:
             watcher = Watcher(job, folder)
-            due = [time.time() + chance.uniform(0.5, 3.0)]
+            due, names = [time.time() + chance.uniform(0.5, 3.0)], [chance.choice(job.names)]
 
-            def perhaps_kill(job=job, due=due, watcher=watcher, folder=folder) -> None:
+            def perhaps_kill(job=job, due=due, names=names, watcher=watcher, folder=folder) -> None:
                 over = count.total() >= kills or time.monotonic() - start >= seconds
-                if over or time.time() < due[0] or not watcher.recovered(job, due[0]):
+                if over or time.time() < due[0]:
                     return
+                victim = job.newest(names[0])
+                is_spare = overlap and victim.role != "server"  # what a server knows others must know, too
+                if not is_spare and not watcher.recovered(job, due[0]):
+                    return
+                names[0] = chance.choice(job.names)
                 ended = any(node.code is not None for node in job.nodes if node.role == "worker" and node.code == 0)
-                victim = job.newest(chance.choice(job.names))
                 if victim.code is None and not ended:
                     os.kill(victim.pid, signal.SIGKILL)
                     count[victim.name] += 1
@@ -384,5 +399,8 @@ if __name__ == "__main__":
     parser.add_argument("--soak", type=int, default=0, help="number of random kills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3600.0, help="when the soak ends at the latest")
+    parser.add_argument("--overlap", action="store_true", help="do not wait until all has recovered, where others can")
     given = parser.parse_args()
-    sys.exit(bool(soak(given.soak, given.seed, given.seconds) if given.soak else table(given.only, given.stop)))
+    if given.soak:
+        sys.exit(bool(soak(given.soak, given.seed, given.seconds, given.overlap)))
+    sys.exit(bool(table(given.only, given.stop)))

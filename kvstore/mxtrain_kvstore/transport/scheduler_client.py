@@ -176,9 +176,10 @@ class SchedulerClient:
 
     def _make_channel(self) -> grpc.Channel:
         address, key = self.settings.scheduler_address, self.settings.cluster_key
+        options = (*_OPTIONS, *_keepalive(self.settings.heartbeat_timeout))
         if key is None:
-            return grpc.insecure_channel(address, _OPTIONS)
-        return grpc.secure_channel(address, channel_credentials(key), _OPTIONS)
+            return grpc.insecure_channel(address, options)
+        return grpc.secure_channel(address, channel_credentials(key), options)
 
     def _silence(self) -> MXNetError:
         return MXNetError(
@@ -330,6 +331,19 @@ class SchedulerClient:
                     return False
                 self._changed.wait(min(left, 1.0))
         return True
+
+
+def _keepalive(timeout: float) -> tuple[tuple[str, int], ...]:
+    """What lets a connection break on which nothing is answered: where a network is cut TCP waits for many minutes.
+
+    timeout: seconds after which the scheduler gives a silent node up; the node gives the connection up after that.
+    """
+    return (
+        ("grpc.keepalive_time_ms", round(1000 * timeout)),
+        ("grpc.keepalive_timeout_ms", round(500 * timeout)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    )
 
 
 def routes_of(view: pb.View) -> Routes:

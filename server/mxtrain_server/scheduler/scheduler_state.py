@@ -194,6 +194,12 @@ class SchedulerState:
             self._arrivals.let_in(now)
         return self._take()
 
+    def slept(self, seconds: float, now: float) -> list[Action]:
+        """This process did not run for a while: stopped, or its machine was; others may have given it up."""
+        self._job.log(f"the scheduler did not run for {seconds:.0f} s", problem=True)
+        self._isolation.excuse(seconds, now)
+        return self._take()
+
     def interrupt(self, now: float) -> list[Action]:
         """Somebody wants the scheduler to stop now."""
         if self.phase not in ("ended", "aborted"):

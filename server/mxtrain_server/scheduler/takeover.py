@@ -10,6 +10,8 @@ from mxtrain_server.scheduler.deaths import Deaths
 from mxtrain_server.scheduler.job import ADVICE, Job
 from mxtrain_server.scheduler.members import Member
 
+_GIVEN_UP = "Expected: a node of the view. Received: one that was given up as dead while it could not be reached."
+
 
 class Takeover:
     """How a job goes on whose scheduler has died, or one of whose nodes could not be reached for a while."""
@@ -57,9 +59,7 @@ class Takeover:
             return f"The job has {job.phase}. {job.reason}"
         member = job.members.by_node.get(request.node)
         if member is None or (member.role == pb.ROLE_SERVER and not member.is_active):
-            return (
-                "Expected: a node of the view. Received: one that was given up as dead while it could not be reached."
-            )
+            return _GIVEN_UP
         return "" if member.is_active or member.is_awaited else "The job has gone on without this node."
 
     def _adopt(self, view: pb.View, now: float) -> None:
@@ -90,6 +90,8 @@ class Takeover:
         """All nodes that will come have come: the job goes on."""
         job = self._job
         job.phase, job.deadline = "running", None
+        for node in [node for node in self._again if node not in job.members.by_node]:
+            job.refuse(node, _GIVEN_UP)
         self._again.clear()
         absent = [m for m in job.members.everybody() if m.is_active and m.node not in job.streams]
         job.log(f"the job goes on under a new scheduler; {len(absent)} node(s) did not come back", problem=True)

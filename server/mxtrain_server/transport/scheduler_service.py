@@ -24,8 +24,9 @@ from mxtrain_server.scheduler.scheduler_state import SchedulerState
 
 _log = logging.getLogger("mxtrain.scheduler")
 
-#: Seconds between looks at deadlines.
+#: Seconds between looks at deadlines; after so many more this process was stopped.
 _TICK = 0.25
+_STOPPED = 2.0
 #: Seconds that a reader of metrics waits for the loop.
 _STATUS_TIMEOUT = 5.0
 #: Most bytes of one message.
@@ -33,6 +34,8 @@ _MAX_MESSAGE = 1 << 20
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # else a second scheduler could take the same port unnoticed
     ("grpc.max_receive_message_length", _MAX_MESSAGE),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),  # nodes look whether we are there
+    ("grpc.http2.max_ping_strikes", 0),
 )
 
 
@@ -43,6 +46,7 @@ class SchedulerService:
         self.state = state
         self.dropped = 0
         self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._ticked = time.monotonic()
         self._queues: dict[str, asyncio.Queue[pb.SchedulerMessage | None]] = {}
 
     # ---------------------------------------------------------------- actions
@@ -67,7 +71,14 @@ class SchedulerService:
         """Let the state look at the clock, for ever."""
         while True:
             await asyncio.sleep(_TICK)
+            self._notice_sleep()
             self.carry_out(self.state.tick(time.monotonic()))
+
+    def _notice_sleep(self) -> None:
+        """Before nodes are judged: what they sent while this process was stopped may not have been read."""
+        before, self._ticked = self._ticked, time.monotonic()
+        if self._ticked - before > _TICK + _STOPPED:
+            self.carry_out(self.state.slept(self._ticked - before, self._ticked))
 
     # ---------------------------------------------------------------- calls
 
@@ -81,26 +92,34 @@ class SchedulerService:
             return
         node = first.register.node
         if node in self._queues:
-            self.dropped += 1
-            return
+            if not first.register.again:
+                self.dropped += 1
+                return
+            self._queues[node].put_nowait(None)  # a connection that the node has left, which we have not heard of yet
         answers = self._queues[node] = asyncio.Queue()
-        reader = asyncio.create_task(self._read(node, requests))
+        reader = asyncio.create_task(self._read(node, requests, answers))
         try:
             self.carry_out(self.state.register(first.register, time.monotonic()))
             while (answer := await answers.get()) is not None:
                 yield answer
         finally:
             reader.cancel()
-            del self._queues[node]
-            self.carry_out(self.state.disconnected(node, time.monotonic()))
+            if self._queues.get(node) is answers:
+                del self._queues[node]
+                self._notice_sleep()
+                self.carry_out(self.state.disconnected(node, time.monotonic()))
 
-    async def _read(self, node: str, requests: AsyncIterator[pb.NodeMessage | None]) -> None:
+    async def _read(
+        self,
+        node: str,
+        requests: AsyncIterator[pb.NodeMessage | None],
+        answers: asyncio.Queue[pb.SchedulerMessage | None],
+    ) -> None:
         """Take a node's messages until its stream ends, then end our side of it."""
         with contextlib.suppress(grpc.aio.AioRpcError, asyncio.CancelledError):
             async for message in requests:
                 self.carry_out(self._take(node, message, time.monotonic()))
-        if node in self._queues:
-            self._queues[node].put_nowait(None)
+        answers.put_nowait(None)
 
     def _take(self, node: str, message: pb.NodeMessage | None, now: float) -> list[Action]:
         kind = None if message is None else message.WhichOneof("body")
