@@ -70,10 +70,11 @@ def make_tasks(job: Job, python: str = sys.executable) -> list[Task]:
         ("server", job.num_servers),
         ("worker", job.num_workers),
     )
-    return [_make_task(job, role, rank, python) for role, count in counts for rank in range(count)]
+    return [make_task(job, role, rank, python) for role, count in counts for rank in range(count)]
 
 
-def _make_task(job: Job, role: Role, rank: int, python: str) -> Task:
+def make_task(job: Job, role: Role, rank: int, python: str = sys.executable) -> Task:
+    """One process of the job; a worker's rank may be beyond those that the job starts with: it joins later."""
     argv = job.command if role == "worker" else (python, "-m", "mxtrain_deploy", role)
     role_env = {"server": job.env_server, "worker": job.env_worker}.get(role, {})
     return Task(role, rank, argv, {**job.env, **role_env, **protocol_variables(job, role, rank)})

@@ -13,7 +13,7 @@ from functools import partial
 
 from mxtrain_deploy.environment import inherited_environment, search_path, with_interpreter
 from mxtrain_deploy.hosts import is_loopback
-from mxtrain_deploy.job import Job, LaunchError, Role, Task, make_tasks
+from mxtrain_deploy.job import Job, LaunchError, Role, Task, make_task, make_tasks
 from mxtrain_deploy.processes import LocalProcess
 from mxtrain_deploy.supervised import supervise
 
@@ -26,7 +26,7 @@ def main() -> int:
     arguments = _parse(sys.argv[1:])
     try:
         job = _job(arguments)
-        task = find_task(job, rank_of(os.environ), arguments.role)
+        task = find_task(job, rank_of(os.environ), arguments.role, _max_workers())
         return supervise([partial(LocalProcess, task, _environment(job, task))], job.max_restarts)
     except LaunchError as error:
         sys.stderr.write(f"mxtrain member: {error}\n")
@@ -79,16 +79,25 @@ def rank_of(environment: Mapping[str, str]) -> int:
     raise LaunchError(f"Expected the number of this process in one of {', '.join(RANK_VARIABLES)}. Received: none.")
 
 
-def find_task(job: Job, rank: int, role: Role | None = None) -> Task:
+def find_task(job: Job, rank: int, role: Role | None = None, max_workers: int = 0) -> Task:
     """The task of the process with this number: among all tasks of the job, or among those of one role.
+
+    max_workers: how many workers may be in the job when more join later.
 
     Raises:
         LaunchError: the job has no such task.
     """
     tasks = [task for task in make_tasks(job) if role in (None, task.role)]
+    if role == "worker" and len(tasks) <= rank < max_workers:
+        return make_task(job, role, rank)
     if rank >= len(tasks):
         raise LaunchError(f"Expected {len(tasks)} processes of {role or 'the job'}. Received: number {rank}.")
     return tasks[rank]
+
+
+def _max_workers() -> int:
+    given = os.environ.get("MXTRAIN_MAX_WORKERS", "")
+    return int(given) if given.isdigit() else 0
 
 
 def _environment(job: Job, task: Task) -> dict[str, str]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,15 @@ def test_numbers_are_places_in_the_job() -> None:
     assert [find_task(JOB, rank, "worker").label for rank in range(2)] == ["worker 0", "worker 1"]
     with pytest.raises(LaunchError, match=r"Expected 2 processes of worker\. Received: number 2"):
         find_task(JOB, 2, "worker")
+
+
+def test_more_workers_than_the_job_starts_with_join_it_where_there_is_room() -> None:
+    task = find_task(JOB, 3, "worker", max_workers=4)
+    assert (task.label, task.env["DMLC_WORKER_ID"], task.env["DMLC_NUM_WORKER"]) == ("worker 3", "3", "2")
+    with pytest.raises(LaunchError, match="Received: number 4"):
+        find_task(JOB, 4, "worker", max_workers=4)
+    with pytest.raises(LaunchError, match="Received: number 3"):
+        find_task(JOB, 3, "server", max_workers=4)
 
 
 def test_mpirun_starts_all_processes_and_no_value_of_a_variable_stands_on_its_command_line() -> None:
@@ -131,6 +141,7 @@ def test_manifests_have_a_job_per_role_and_the_key_only_in_the_secret() -> None:
     assert kinds == [
         ("Secret", "mxtrain-key"),
         ("Service", "mxtrain-scheduler"),
+        ("PodDisruptionBudget", "mxtrain-server"),
         ("Job", "mxtrain-scheduler"),
         ("Job", "mxtrain-server"),
         ("Job", "mxtrain-worker"),
@@ -138,9 +149,42 @@ def test_manifests_have_a_job_per_role_and_the_key_only_in_the_secret() -> None:
     key = objects[0]["stringData"]["key"]
     assert len(bytes.fromhex(key)) == 32
     assert key not in yaml.safe_dump_all(objects[1:])
-    assert [job["spec"]["completions"] for job in objects[2:]] == [1, 3, 2]
+    assert [job["spec"]["completions"] for job in objects[3:]] == [1, 3, 2]
     worker = objects[-1]["spec"]["template"]["spec"]["containers"][0]
     assert worker["command"][-5:] == ["--role", "worker", "train.py", "--lr", "0.1 0.2"]
+
+
+def test_a_drain_leaves_so_many_servers_that_every_parameter_is_known() -> None:
+    def stay(servers: int, replicas: int) -> int:
+        options = LaunchOptions(command=("train.py",), num_workers=2, num_servers=servers, replicas=replicas)
+        budget = next(o for o in kubernetes.manifests(options) if o["kind"] == "PodDisruptionBudget")
+        return budget["spec"]["minAvailable"]
+
+    assert (stay(3, 1), stay(3, 0)) == (2, 3)
+
+
+def test_workers_alone_need_neither_service_nor_budget() -> None:
+    objects = kubernetes.manifests(LaunchOptions(command=("train.py",), num_workers=2, num_servers=0))
+    assert [item["kind"] for item in objects] == ["Secret", "Job"]
+
+
+def test_pods_are_bounded_and_unprivileged_and_workers_get_what_is_asked_for() -> None:
+    options = replace(OPTIONS, launcher_args="cpu=4 nvidia.com/gpu=1")
+    pods = [job["spec"]["template"]["spec"] for job in kubernetes.manifests(options)[3:]]
+    assert all(pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"] for pod in pods)
+    scheduler, server, worker = (pod["containers"][0] for pod in pods)
+    assert worker["resources"] == {
+        "requests": {"cpu": "4", "memory": "1Gi", "nvidia.com/gpu": "1"},
+        "limits": {"memory": "1Gi", "nvidia.com/gpu": "1"},
+    }
+    assert server["resources"]["limits"] == {"memory": "1Gi"}
+    assert scheduler["readinessProbe"]["tcpSocket"] == {"port": 9091}
+
+
+def test_a_resource_without_a_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("cpus", raising=False)
+    with pytest.raises(LaunchError, match="--launcher-args cpus"):
+        kubernetes.manifests(replace(OPTIONS, launcher_args="cpus"))
 
 
 def test_manifests_are_written_for_their_owner_only(tmp_path: Path) -> None:
@@ -148,7 +192,7 @@ def test_manifests_are_written_for_their_owner_only(tmp_path: Path) -> None:
     done = run_python(*LAUNCH, "-n", "1", "--launcher", "kubernetes", "-o", str(path), "train.py")
     assert done.returncode == 0, done.stderr
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert len(list(yaml.safe_load_all(path.read_text()))) == 5
+    assert len(list(yaml.safe_load_all(path.read_text()))) == 6
 
 
 def test_a_member_beyond_loopback_needs_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

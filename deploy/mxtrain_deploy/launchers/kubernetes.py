@@ -1,17 +1,14 @@
-"""Kubernetes: manifests of a secret, a service and one indexed job per role, for `kubectl apply`."""
+"""Kubernetes: manifests of a secret, a service, a budget and one indexed job per role, for `kubectl apply`."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-from mxtrain_deploy.job import LaunchError, Role, parse_assignments
-from mxtrain_deploy.member_command import member_command
+from mxtrain_deploy.job import LaunchError, Role
+from mxtrain_deploy.kubernetes_pods import DEFAULT_PORT, NAME, pod
 from mxtrain_deploy.options import LaunchOptions
-from mxtrain_deploy.supervised import max_restarts, new_key
+from mxtrain_deploy.supervised import max_restarts, new_key, num_replicas
 
-NAME = "mxtrain"
-DEFAULT_IMAGE = "mxtrain"
-DEFAULT_PORT = 9091
 _KEEP_FINISHED = 3600  # seconds that ended jobs stay to be looked at
 
 
@@ -41,7 +38,8 @@ def manifests(options: LaunchOptions) -> list[dict[str, Any]]:
     counts: list[tuple[Role, int]] = [("worker", options.num_workers)]
     if options.num_servers:
         counts = [("scheduler", 1), ("server", options.num_servers), *counts]
-    return [_secret(), _service(options), *(_job(options, role, count) for role, count in counts)]
+    jobs = [_job(options, role, count) for role, count in counts]
+    return [_secret(), *([_service(options), _budget(options)] if options.num_servers else []), *jobs]
 
 
 def _metadata(name: str) -> dict[str, Any]:
@@ -68,10 +66,30 @@ def _service(options: LaunchOptions) -> dict[str, Any]:
             "clusterIP": "None",
             # Found before it is ready: the others wait for it to answer.
             "publishNotReadyAddresses": True,
-            "selector": {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "scheduler"},
+            "selector": _labels("scheduler"),
             "ports": [{"name": "scheduler", "port": options.port or DEFAULT_PORT}],
         },
     }
+
+
+def _budget(options: LaunchOptions) -> dict[str, Any]:
+    """How many servers a drain of nodes must leave: one may go where another has copies of its parameters.
+
+    For pods of a job Kubernetes takes a number that must stay, and none that may go.
+    """
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": _metadata(f"{NAME}-server"),
+        "spec": {
+            "minAvailable": options.num_servers - num_replicas(options),
+            "selector": {"matchLabels": _labels("server")},
+        },
+    }
+
+
+def _labels(role: Role) -> dict[str, str]:
+    return {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": role}
 
 
 def _job(options: LaunchOptions, role: Role, count: int) -> dict[str, Any]:
@@ -84,43 +102,14 @@ def _job(options: LaunchOptions, role: Role, count: int) -> dict[str, Any]:
             "parallelism": count,
             "completionMode": "Indexed",
             "backoffLimit": max_restarts(options),
+            # A pod that had to leave its node is replaced without being counted.
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+            },
             "ttlSecondsAfterFinished": _KEEP_FINISHED,
             "template": {
-                "metadata": {"labels": {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": role}},
-                "spec": _pod(options, role),
+                "metadata": {"labels": _labels(role)},
+                "spec": pod(options, role),
             },
         },
     }
-
-
-def _pod(options: LaunchOptions, role: Role) -> dict[str, Any]:
-    root_uri = options.root_uri or f"{NAME}-scheduler"
-    member = member_command(options, "python", root_uri, str(options.port or DEFAULT_PORT))
-    container = {
-        "name": role,
-        "image": options.image or DEFAULT_IMAGE,
-        "command": [*member, "--role", role, *options.command],
-        "env": _environment(options, role),
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    return {
-        # A pod that is replaced keeps its index, and with it its rank.
-        "restartPolicy": "Never",
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000},
-        "containers": [container],
-    }
-
-
-def _environment(options: LaunchOptions, role: Role) -> list[dict[str, Any]]:
-    own = {"server": options.env_server, "worker": options.env_worker}.get(role, ())
-    given = {
-        "PYTHONUNBUFFERED": "1",
-        **parse_assignments(tuple(options.env), "--env"),
-        **parse_assignments(tuple(own), f"--env-{role}"),
-    }
-    return [
-        *({"name": name, "value": value} for name, value in given.items()),
-        {"name": "MXTRAIN_CLUSTER_KEY", "valueFrom": {"secretKeyRef": {"name": f"{NAME}-key", "key": "key"}}},
-        # Where the others reach this process, and for the scheduler what its service's name stands for.
-        {"name": "DMLC_NODE_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-    ]
