@@ -52,7 +52,9 @@ def cli() -> None:
 @click.option("--env-worker", multiple=True, metavar="NAME[=VALUE]", help="A variable for the workers.")
 @click.option("--sync-dst-dir", metavar="DIR", help="For ssh: copy the working directory to DIR on each host first.")
 @click.option("--remote-python", metavar="PATH", help="The interpreter on other hosts; by default this one's path.")
-@click.option("--launcher-args", default="", metavar="WORDS", help="Options for mpirun or sbatch, or what pods of workers need.")
+@click.option(
+    "--launcher-args", default="", metavar="WORDS", help="Options for mpirun or sbatch, or what pods of workers need."
+)
 @click.option("--image", help="For kubernetes: the container image; `mxtrain` if left out.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="For slurm and kubernetes: write to this file.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
