@@ -39,6 +39,17 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def address_of(endpoint: str, scheme: str) -> str:
+    """host:port of a server's endpoint, as "tcp://host:port". Raises MXNetError where it has another scheme."""
+    found, _, address = endpoint.partition("://")
+    if found != scheme:
+        raise MXNetError(
+            f"Expected: a server at {scheme}://HOST:PORT, as the others. Received: {endpoint!r}. "
+            "Set the same MXTRAIN_KVSTORE_TRANSPORT on all nodes."
+        )
+    return address
+
+
 def node_host(settings: ClusterSettings) -> str:
     """The address at which others reach this node: as set, or of the interface that is set or faces the scheduler."""
     if settings.node_host:

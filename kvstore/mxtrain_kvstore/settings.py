@@ -11,8 +11,8 @@ from mxtrain.base import ArgumentError, MXNetError
 
 #: Roles that a process can have in a job.
 ROLES = ("scheduler", "server", "worker")
-#: Ways that payloads can travel: shared memory where both ends share a host, else a socket.
-TRANSPORTS = ("auto", "shm", "tcp")
+#: Ways that payloads can travel: shared memory where both ends share a host, else ZeroMQ over TCP; or gRPC streams.
+TRANSPORTS = ("auto", "shm", "tcp", "grpc")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,9 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "rounds that a worker of dist_async may be ahead of the slowest; none: any number",
     ),
-    Setting("transport", ("MXTRAIN_KVSTORE_TRANSPORT",), _one_of(TRANSPORTS), "auto", "auto, shm or tcp for payloads"),
+    Setting(
+        "transport", ("MXTRAIN_KVSTORE_TRANSPORT",), _one_of(TRANSPORTS), "auto", "auto, shm, tcp or grpc for payloads"
+    ),
     Setting(
         "bigarray_bound",
         ("MXTRAIN_KVSTORE_BIGARRAY_BOUND", "MXNET_KVSTORE_BIGARRAY_BOUND"),
@@ -215,6 +217,11 @@ class ClusterSettings:
         """host:port of the scheduler."""
         host = self.scheduler_host or ""
         return f"[{host}]:{self.scheduler_port}" if ":" in host else f"{host}:{self.scheduler_port}"
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether payloads may lie in memory that processes of one host share."""
+        return self.transport in ("auto", "shm")
 
     def require_place(self) -> None:
         """Raise MXNetError unless role, scheduler and numbers of nodes are known."""

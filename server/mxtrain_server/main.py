@@ -146,7 +146,7 @@ def _look_around(client: SchedulerClient, service: ParameterService, node: Serve
     """Follow the newest view; whether the server's time is over."""
     view = client.view
     if view is not None and view.epoch > node.view.epoch:
-        service.plane.set_servers(endpoints_of(view))
+        service.set_servers(endpoints_of(view))
         service.carry_out(node.set_view(server_view(view)))
     return client.job_has_ended or client.failure is not None or signals.is_due()
 

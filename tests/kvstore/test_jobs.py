@@ -8,7 +8,7 @@ from job import Job
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
-TRANSPORTS = pytest.mark.parametrize("transport", ["shm", "tcp"])
+TRANSPORTS = pytest.mark.parametrize("transport", ["shm", "tcp", "grpc"])
 
 # what MXNet 1.9.1 gives: without an optimizer the sum replaces the value; with Test weight += rescale_grad * sum
 SYNC = """

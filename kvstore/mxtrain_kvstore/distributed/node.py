@@ -18,9 +18,9 @@ from mxtrain_kvstore.distributed.flusher import Flusher
 from mxtrain_kvstore.distributed.rows import RowClient
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
 from mxtrain_kvstore.tracing import Traced
+from mxtrain_kvstore.transport.channels import connect_to
 from mxtrain_kvstore.transport.scheduler_client import SchedulerClient, routes_of
 from mxtrain_kvstore.transport.shared_memory import SharedMemory
-from mxtrain_kvstore.transport.zmq_channel import ZmqChannel
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_protos import scheduler_pb2 as pb
 
@@ -46,7 +46,7 @@ class WorkerNode:
         self.settings = settings
         self.name = secrets.token_hex(8)
         self.scheduler = SchedulerClient(settings, self.name)
-        self.shared = SharedMemory() if settings.transport != "tcp" and SharedMemory.available() else None
+        self.shared = SharedMemory() if settings.shares_memory and SharedMemory.available() else None
         self.stores = 0
         self._closed = False
         self._pid = os.getpid()
@@ -75,7 +75,7 @@ class WorkerNode:
     def _connect(self, view: pb.View) -> RowClient:
         endpoints = [route.endpoint for route in routes_of(view).primaries]
         settings, scheduler = self.settings, self.scheduler
-        channel = ZmqChannel(endpoints, self.name, settings.cluster_key, settings.end_timeout)
+        channel = connect_to(endpoints, self.name, settings)
         client = RowClient(
             channel, self.rank, settings.wait_timeout, lambda: scheduler.failure, lambda: scheduler.routes
         )

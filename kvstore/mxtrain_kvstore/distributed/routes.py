@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Route(NamedTuple):
-    """The primary of a shard: its name and where it is reached, as "tcp://host:port"."""
+    """The primary of a shard: its name and where it is reached, as "tcp://host:port" or "grpc://host:port"."""
 
     node: str
     endpoint: str

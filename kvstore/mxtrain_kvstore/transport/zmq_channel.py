@@ -8,6 +8,7 @@ import numpy as np
 import zmq
 
 from mxtrain_kvstore.distributed.channel import Incoming
+from mxtrain_kvstore.network import address_of
 from mxtrain_kvstore.transport.curve import secure_client
 from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES, decode_frame, encode_frame
 
@@ -51,7 +52,7 @@ class ZmqChannel:
         socket.ipv6 = True
         if self._cluster_key is not None:
             secure_client(socket, self._cluster_key)
-        socket.connect(endpoint)
+        socket.connect(f"tcp://{address_of(endpoint, 'tcp')}")
         self._poller.register(socket, zmq.POLLIN)
         return socket
 

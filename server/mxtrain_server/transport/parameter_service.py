@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from mxtrain_kvstore.wire.codec import WireError, decode, decode_frame, encode, 
 from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, Reply, Synced
 from mxtrain_server.replication.counting import count
 from mxtrain_server.replication.server_node import ServerNode
-from mxtrain_server.transport.data_plane import Arrival
+from mxtrain_server.transport.data_plane import Arrival, DataPlane
+from mxtrain_server.transport.grpc_plane import GrpcPlane
 from mxtrain_server.transport.introductions import Introductions
 from mxtrain_server.transport.zmq_plane import ZmqPlane
 
@@ -40,9 +41,20 @@ class ParameterService:
         self.synced: Callable[[int, str], None] = lambda shard, node: None
         self._introductions = Introductions()
         hello = encode_frame(0, m.PeerHello(m.PROTOCOL, settings.job, name))
-        self.plane = ZmqPlane(settings, name, hello, self._drop)
-        self.endpoint = self.plane.endpoint
-        self.wake = self.plane.wake
+        make_plane = GrpcPlane if settings.transport == "grpc" else ZmqPlane
+        self._plane: DataPlane = make_plane(settings, name, hello, self._drop)
+        self.endpoint = self._plane.endpoint
+        self.wake = self._plane.wake
+
+    def set_servers(self, endpoints: Mapping[str, str]) -> None:
+        """Where other servers are reached now, by name. One that listens with another transport is not reached."""
+        scheme = self.endpoint.partition("://")[0]
+        reached = {name: at for name, at in endpoints.items() if at.startswith(f"{scheme}://")}
+        for name in endpoints.keys() - reached.keys():
+            _log.error(
+                "server %s at %s: expected %s://. Set one MXTRAIN_KVSTORE_TRANSPORT", name, endpoints[name], scheme
+            )
+        self._plane.set_servers(reached)
 
     # ---------------------------------------------------------------- loop
 
@@ -51,12 +63,12 @@ class ParameterService:
         self.node = node
         tick_at = time.monotonic() + _TICK
         while not look_around():
-            self.plane.wait(poll)
-            self._take_all(self.plane.answers(), self._take_answer, node)
+            self._plane.wait(poll)
+            self._take_all(self._plane.answers(), self._take_answer, node)
             if time.monotonic() > tick_at:
                 tick_at = time.monotonic() + _TICK
                 self._tick(node)
-            self._take_all(self.plane.arrivals(), self._take, node)
+            self._take_all(self._plane.arrivals(), self._take, node)
             self.carry_out(node.acknowledge())
 
     def _tick(self, node: ServerNode) -> None:
@@ -149,10 +161,10 @@ class ParameterService:
             frames.append(encode(forward.command))
         if forward.payload is not None:
             frames.append(_bytes_of(forward.payload))
-        self.plane.send_to_server(forward.node, frames, lasting=True)
+        self._plane.send_to_server(forward.node, frames, lasting=True)
 
     def _send(self, connection: str | None, frames: list[Any], lasting: bool = False) -> None:
-        if connection is not None and not self.plane.send(connection, frames, lasting):
+        if connection is not None and not self._plane.send(connection, frames, lasting):
             self._drop("an answer for a node that is gone")
 
     def _drop(self, what: str) -> None:
@@ -162,7 +174,7 @@ class ParameterService:
 
     def close(self) -> None:
         """Stop listening; what was sent goes out first, within a second."""
-        self.plane.close()
+        self._plane.close()
 
 
 def _payload(frames: Sequence[memoryview], place: int) -> np.ndarray | None:

@@ -75,7 +75,7 @@ class FileMemory:
 
 def segment_memory(settings: ClusterSettings) -> Memory:
     """What segments are made of: shared memory, unless the system has none or the settings say otherwise."""
-    is_private = settings.transport == "tcp" or not SharedMemory.available()
+    is_private = not (settings.shares_memory and SharedMemory.available())
     memory: Memory = PrivateMemory() if is_private else MappableMemory()
     if settings.table_directory is None:
         return memory
