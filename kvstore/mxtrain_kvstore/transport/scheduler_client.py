@@ -263,7 +263,7 @@ class SchedulerClient:
     def _reconnect(self) -> bool:
         """Wait for a scheduler at the same address; whether there is one in time."""
         timeout = self.settings.scheduler_timeout
-        if not timeout or self.rank < 0:
+        if not timeout:
             return False
         _log.warning("the scheduler cannot be reached: waiting for it for %g s", timeout)
         end = time.monotonic() + timeout
