@@ -7,6 +7,7 @@ from typing import Any
 import module_cases
 import numpy as np
 import pytest
+from resumed_training import iterator, network
 
 import mxtrain as mx
 from mxtrain.base import MXNetError
@@ -17,17 +18,6 @@ ADAM = {"optimizer": "adam", "optimizer_params": {"learning_rate": 0.05}}
 @pytest.fixture
 def prefix(tmp_path: Path) -> str:
     return str(tmp_path / "net")
-
-
-def network() -> Any:
-    """A network that needs random numbers, auxiliary states and parameters to go on."""
-    layer = mx.sym.Dropout(mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=6, name="fc1"), p=0.3)
-    layer = mx.sym.BatchNorm(layer, fix_gamma=False, name="bn")
-    return mx.sym.SoftmaxOutput(mx.sym.FullyConnected(layer, num_hidden=3, name="fc2"), name="softmax")
-
-
-def iterator(shuffle: bool = False) -> mx.io.NDArrayIter:
-    return mx.io.NDArrayIter(*module_cases.data(), batch_size=8, shuffle=shuffle)
 
 
 def trained(**options: Any) -> mx.mod.Module:
@@ -201,19 +191,21 @@ def test_module_checkpoint_resumes_data_that_is_in_order(prefix: str) -> None:
 # ---------------------------------------------------------------- positions
 
 
-def test_newest_checkpoint(tmp_path: Path) -> None:
-    prefix = str(tmp_path / "net")
-    for name in (
-        "net-0002.position",
-        "net-0010.position",
-        "net-0011.position.1",
-        "net-0012.params",
-        "net-3-0020.position",
+def test_newest_checkpoint(prefix: str) -> None:
+    """The newest that is whole: its position came last, and the other files are those that were written with it."""
+    start(prefix, ADAM, [mx.cpu()], num_epoch=3)
+    assert mx.model.TrainingCheckpoint(prefix).newest() == 3
+    assert mx.model.TrainingCheckpoint(prefix + "-other").newest() == 0
+    Path(f"{prefix}-0003.position").unlink()
+    assert mx.model.TrainingCheckpoint(prefix).newest() == 2
+    Path(f"{prefix}-0002.states").write_bytes(Path(f"{prefix}-0001.states").read_bytes())
+    assert mx.model.TrainingCheckpoint(prefix).newest() == 1
+    Path(f"{prefix}-0001.params").unlink()
+    assert mx.model.TrainingCheckpoint(prefix).newest() == 0
+    with pytest.raises(
+        MXNetError, match=r"0002: .*0002.states is not the file .*; .*0001: .*0001.params: No such file"
     ):
-        (tmp_path / name).touch()
-    assert mx.model.TrainingCheckpoint(prefix).newest() == 10
-    assert mx.model.TrainingCheckpoint(prefix, rank=1).newest() == 11
-    assert mx.model.TrainingCheckpoint(str(tmp_path / "other")).newest() == 0
+        mx.model.TrainingCheckpoint(prefix).resume()
 
 
 def test_every_other_epoch(prefix: str) -> None:
@@ -229,9 +221,13 @@ def test_wrong_positions(prefix: str) -> None:
     checkpoint = mx.model.TrainingCheckpoint(prefix)
     with pytest.raises(MXNetError, match=r"net-0001\.position"):
         checkpoint.restore(1)
-    for text in ("{", "[]", '{"format": "another"}'):
-        Path(f"{prefix}-0001.position").write_text(text)
+    start(prefix, ADAM, [mx.cpu()], num_epoch=1)
+    path = Path(f"{prefix}-0001.position")
+    whole = path.read_bytes()
+    for content in (b"{", b"", whole[:-1], whole[:60], whole[:-1] + bytes([whole[-1] ^ 1]), b"MXTPOS"):
+        path.write_bytes(content)
         with pytest.raises(MXNetError, match=r"net-0001\.position: expected the position of a training"):
             checkpoint.restore(1)
+        assert checkpoint.newest() == 0
     with pytest.raises(MXNetError, match="of no module"):
         checkpoint(0)

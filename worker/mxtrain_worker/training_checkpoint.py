@@ -1,19 +1,20 @@
 """`TrainingCheckpoint`: stops and resumes a training as if it had never been stopped."""
 
-import glob
 import json
-import random
-import re
-from collections.abc import Iterable, Mapping
+import logging
+import os
 from typing import Any
 
-import numpy as np
-
-from mxtrain.atomic_write import write_atomically
 from mxtrain.base import MXNetError
-from mxtrain.context import Context, cpu
+from mxtrain_worker.checkpoint import params_path, save_params, states_path, symbol_path
+from mxtrain_worker.choose_checkpoint import agree, choose
+from mxtrain_worker.last_step import LastStep
+from mxtrain_worker.position_file import file_digest, read_position, write_position
+from mxtrain_worker.random_states import set_random_states
+from mxtrain_worker.saved_checkpoint import STOP, SavedCheckpoint, newest_first, position_path, uncommit
+from mxtrain_worker.training_state import Content, Place, TrainingState
 
-_FORMAT = "mxtrain position 1"
+_log = logging.getLogger("mxtrain")
 
 
 class TrainingCheckpoint:
@@ -21,135 +22,237 @@ class TrainingCheckpoint:
 
     Beside PREFIX-symbol.json, PREFIX-0001.params and PREFIX-0001.states there is PREFIX-0001.position: the state of the
     data iterator (if it has `get_state` and `set_state`) and of the random generators, taken when the data has been
-    reset for the next epoch. It is written last, so a checkpoint that has one is complete.
+    reset for the next epoch. It is written last and names the digests of the others, so that a checkpoint is whole or
+    passed over. While `fit` runs, SIGTERM and SIGINT stop it after a step, with such a checkpoint in PREFIX-stop-*.
 
-    In distributed training every worker makes one: worker 0 writes the checkpoint, each its own position.
+    In distributed training every worker makes one, for a folder that all of them reach: one worker writes the
+    checkpoint, each its own position.
 
-        checkpoint = mx.model.TrainingCheckpoint("digits", train_data)
-        begin = checkpoint.newest()
-        module = Module.load("digits", begin, load_optimizer_states=True) if begin else Module(symbol)
-        checkpoint.restore(begin)
-        module.fit(train_data, begin_epoch=begin, num_epoch=10, epoch_end_callback=checkpoint.of(module))
+        checkpoint = mx.model.TrainingCheckpoint("digits", train_data, kvstore=kv)
+        module = checkpoint.resume() or mx.mod.Module(symbol)
+        module.fit(train_data, begin_epoch=checkpoint.begin_epoch, num_epoch=10, kvstore=kv,
+                   epoch_end_callback=checkpoint.of(module))
     """
 
-    def __init__(self, prefix: str, train_data: Any = None, period: int = 1, rank: int = 0) -> None:
-        """prefix: of the files. period: epochs from one checkpoint to the next. rank: of this worker."""
+    def __init__(
+        self, prefix: str, train_data: Any = None, period: int = 1, rank: int = 0, kvstore: Any = None
+    ) -> None:
+        """prefix: of the files. period: epochs from one checkpoint to the next. rank: of this worker.
+
+        kvstore: the store of a distributed training; it has the rank, and workers agree by it on what to go on from.
+        """
         self.prefix = prefix
         self.train_data = train_data
         self.period = max(1, int(period))
-        self.rank = rank
+        self.kvstore = kvstore
+        self.rank = rank if kvstore is None else kvstore.rank
         self._module: Any = None
+        self._saved: SavedCheckpoint | None = None
+        self._own: Content | None = None
 
     def of(self, module: Any) -> "TrainingCheckpoint":
         """The callback for the training of a module."""
         self._module = module
         return self
 
+    # ---------------------------------------------------------------- at the ends of epochs
+
     def __call__(self, epoch: int, symbol: Any = None, arg_params: Any = None, aux_params: Any = None) -> None:
         """Store the module after an epoch (counted from 0)."""
         if self._module is None:
             raise MXNetError("Expected: checkpoint.of(module) as the callback. Received: a checkpoint of no module.")
         if self.rank == 0 and self._is_due(epoch + 1):
+            uncommit(self.prefix, epoch + 1)
             self._module.save_checkpoint(self.prefix, epoch + 1, save_optimizer_states=True)
 
-    def at_boundary(self, epoch: int) -> None:
+    def at_boundary(self, epoch: int, num_steps: int) -> None:
         """Store the position; `fit` calls this when `epoch` epochs are done and the data has been reset."""
         if self._is_due(epoch):
-            position = {"format": _FORMAT, "data": self._data_state(), "random": random_states(self._contexts())}
-            write_atomically(self._path(epoch), [json.dumps(position).encode()])
+            state = TrainingState(self._module, self.train_data)
+            content = self._content(state.at_epoch(epoch), {"epoch": epoch, "batch": 0, **state.now()}, num_steps)
+            self._commit(self.prefix, epoch, self.rank, content)
 
     def _is_due(self, epoch: int) -> bool:
         return epoch % self.period == 0
 
-    def _data_state(self) -> Any:
-        return self.train_data.get_state() if hasattr(self.train_data, "get_state") else None
+    # ---------------------------------------------------------------- within an epoch
 
-    def _contexts(self) -> set[Context]:
-        return {cpu(), *getattr(self._module, "_context", ())}
+    def write_position(self, start: Content, step: Content, num_steps: int) -> None:
+        """Store this worker's part of a checkpoint within an epoch, where the training is being stopped."""
+        path = position_path(self.prefix + STOP, num_steps, self.rank)
+        if self.rank:  # that of worker 0 says that the checkpoint is whole
+            write_position(path, self._content(start, step, num_steps))
 
-    def _path(self, epoch: int) -> str:
-        worker = f".{self.rank}" if self.rank else ""
-        return f"{self.prefix}-{epoch:04d}.position{worker}"
+    def write_stopped(self, start: Content, step: Content, num_steps: int, reason: str) -> str:
+        """Store weights and optimizer states of the last step, when all workers have stopped; returns their prefix."""
+        prefix = self.prefix + STOP
+        uncommit(prefix, num_steps)
+        self._module.save_checkpoint(prefix, num_steps, save_optimizer_states=True)
+        content = self._content(start, step, num_steps)
+        self._commit(prefix, num_steps, 0, {**content, "without": self._absent(prefix, num_steps), "why": reason})
+        return f"{prefix}-{num_steps:04d}"
+
+    def write_weights(self, start: Content, last: LastStep, reason: str) -> str:
+        """Store the weights that are left of a job that has failed; returns their prefix."""
+        prefix, num_steps = self.prefix + STOP, last.num_steps
+        uncommit(prefix, num_steps)
+        for path in (states_path(prefix, num_steps), symbol_path(prefix)):
+            if os.path.exists(path):
+                os.unlink(path)
+        self._module.symbol.save(symbol_path(prefix))
+        save_params(params_path(prefix, num_steps), last.weights, last.auxiliary_states())
+        content = self._content(start, last.content, num_steps)
+        others = [rank for rank in range(content["workers"]) if rank != self.rank]
+        self._commit(prefix, num_steps, 0, {**content, "without": others, "why": reason, "residuals": {}})
+        return f"{prefix}-{num_steps:04d}"
+
+    def _content(self, start: Content, step: Content, num_steps: int) -> Content:
+        store = self._store()
+        return {
+            "start": start,
+            "step": step,
+            "num_steps": num_steps,
+            "rank": self.rank,
+            "workers": getattr(store, "num_workers", 1) or 1,
+            "without": [],
+            "optimizer": type(self._module._optimizer).__name__,
+            "residuals": store.get_residuals() if hasattr(store, "get_residuals") else {},
+        }
+
+    def _store(self) -> Any:
+        return self.kvstore if self._module is None else getattr(self._module, "_kvstore", None)
+
+    def _commit(self, prefix: str, number: int, rank: int, content: Content) -> None:
+        """Write a position; with that of worker 0 the checkpoint is there."""
+        files = {"params": params_path(prefix, number), "states": states_path(prefix, number)}
+        there = {kind: file_digest(path) for kind, path in files.items() if rank == 0 and os.path.exists(path)}
+        write_position(position_path(prefix, number, rank), {**content, "files": there})
+
+    def _absent(self, prefix: str, number: int) -> list[int]:
+        """Workers that died, or had ended, before the others stopped."""
+        workers = range(getattr(self._store(), "num_workers", 1) or 1)
+        return [r for r in workers if r != self.rank and not os.path.exists(position_path(prefix, number, r))]
+
+    # ---------------------------------------------------------------- going on
+
+    @property
+    def begin_epoch(self) -> int:
+        """The epoch in which the training goes on: 0 where it begins."""
+        return 0 if self._saved is None else self._saved.place.epoch
 
     def newest(self) -> int:
-        """The number of epochs after which the newest complete checkpoint was taken; 0 where there is none."""
-        begin, _, end = self._path(0).rpartition("0000")
-        pattern = re.compile(rf"{re.escape(begin)}(\d{{4,}}){re.escape(end)}")
-        found = (pattern.fullmatch(path) for path in glob.glob(glob.escape(begin) + "*"))
-        return max((int(match[1]) for match in found if match), default=0)
+        """After how many epochs the newest whole checkpoint at an epoch's end was taken; 0 where there is none."""
+        found = (saved for saved in newest_first(self.prefix) if saved.prefix == self.prefix)
+        return next((saved.number for saved in found if not saved.problem()), 0)
 
     def restore(self, epoch: int) -> None:
-        """Put data iterator and random generators where they were after an epoch; 0: leave them as they are.
+        """Go on from the checkpoint at the end of an epoch; 0: leave everything as it is.
 
         Raises MXNetError naming the file where it is missing or damaged.
         """
-        if not epoch:
-            return
-        position = _read(self._path(epoch))
-        if position["data"] is not None and hasattr(self.train_data, "set_state"):
-            self.train_data.set_state(position["data"])
-        set_random_states(position["random"])
+        if epoch:
+            position = read_position(position_path(self.prefix, epoch, 0))
+            self._go_on_from(SavedCheckpoint(self.prefix, epoch, position))
+
+    def choose(self, partial: bool = False) -> SavedCheckpoint | None:
+        """Go on from the newest whole checkpoint, the same on all workers; None where there is none at all.
+
+        partial: also from one without optimizer states, where servers have died with these. Raises MXNetError where
+        there are checkpoints, but none that can be used, and says why.
+        """
+        mine = choose(self.prefix, partial) if self.rank == 0 or self.kvstore is None else None
+        saved = mine if self.kvstore is None else agree(self.kvstore, self.prefix, mine)
+        if saved is not None:
+            self._go_on_from(saved)
+        return saved
+
+    def resume(self, symbol: Any = None, partial: bool = False, **options: Any) -> Any:
+        """The module of the checkpoint that `choose` finds, with its optimizer states; None where there is none.
+
+        symbol: the network, if it is to be compared with that of the checkpoint. options: as for Module.
+        """
+        from mxtrain_worker.module import Module
+
+        saved = self.choose(partial)
+        if saved is None:
+            return None
+        module = Module.load(saved.prefix, saved.number, load_optimizer_states=saved.has_states, **options)
+        if symbol is not None and _structure(symbol) != _structure(module.symbol):
+            raise _other_network(saved, symbol, module.symbol)
+        _log.info("goes on after step %d of %s-%04d", saved.num_steps, saved.prefix, saved.number)
+        return module
+
+    def _go_on_from(self, saved: SavedCheckpoint) -> None:
+        workers = saved.position["workers"]
+        if self.kvstore is not None and self.kvstore.num_workers != workers:
+            raise MXNetError(
+                f"{saved.prefix}-{saved.number:04d}: expected a job of {workers} worker(s), as that which wrote the "
+                f"checkpoint. Received: {self.kvstore.num_workers}. With Module.load, weights and optimizer states are "
+                "taken up by any number of workers, which begin an epoch anew."
+            )
+        self._saved, self._own = saved, self._position_of(saved)
+        start = self._own["start"]
+        if start is not None:
+            if start["data"] is not None and hasattr(self.train_data, "set_state"):
+                self.train_data.set_state(start["data"])
+            set_random_states(start["random"])
+
+    def _position_of(self, saved: SavedCheckpoint) -> Content:
+        """This worker's position; of one that was dead then, no more than how far the others were."""
+        if self.rank == saved.position["rank"]:
+            return saved.position
+        if self.rank not in saved.position["without"]:
+            return read_position(position_path(saved.prefix, saved.number, self.rank))
+        _log.warning("%s-%04d: nothing is known of worker %d", saved.prefix, saved.number, self.rank)
+        try:
+            start = read_position(position_path(self.prefix, saved.place.epoch, self.rank))["start"]
+        except MXNetError:
+            start = None
+        return {
+            "start": start,
+            "step": saved.place._asdict(),
+            "residuals": {},
+            "optimizer": saved.position["optimizer"],
+        }
+
+    def take_up(self, module: Any) -> tuple[Place, Content, Content] | None:
+        """Where `fit` goes on, with what its epoch and its step began; the module is ready to be trained.
+
+        None where the training begins, or this worker was dead when the checkpoint was written.
+        """
+        if self._saved is None or self._own is None:
+            return None
+        own, name = self._own, type(module._optimizer).__name__
+        if own["optimizer"] != name:
+            raise MXNetError(
+                f"{self._saved.prefix}-{self._saved.number:04d}: expected the optimizer {own['optimizer']} of the "
+                f"checkpoint. Received: {name}."
+            )
+        store = getattr(module, "_kvstore", None)
+        if own["residuals"] and hasattr(store, "set_residuals"):
+            store.set_residuals(own["residuals"])
+        return Place(own["step"]["epoch"], own["step"]["batch"]), own["start"], own["step"]
+
+    @property
+    def num_steps(self) -> int:
+        """Steps that were done before this training began."""
+        return 0 if self._saved is None else self._saved.num_steps
 
 
-def random_states(contexts: Iterable[Context]) -> dict[str, Any]:
-    """The states of Python's, NumPy's and the devices' random generators, as plain values."""
-    return {
-        "python": random.getstate(),
-        "numpy": _plain(np.random.get_state(legacy=False)),
-        "devices": [[ctx.device_type, ctx.device_id, _device_state(ctx)] for ctx in sorted(contexts, key=str)],
-    }
+def _structure(symbol: Any) -> list[Any]:
+    """What a network computes from which variables; names of operators may be counted differently in each process."""
+    graph = json.loads(symbol.tojson())
+    nodes = [
+        (node["op"], node["name"] if node["op"] == "null" else "", node.get("attrs"), node["inputs"])
+        for node in graph["nodes"]
+    ]
+    return [nodes, graph["heads"]]
 
 
-def set_random_states(states: Mapping[str, Any]) -> None:
-    """Go on from what `random_states` gave."""
-    version, internal, gauss = states["python"]
-    random.setstate((version, tuple(internal), gauss))
-    np.random.set_state(_with_arrays(states["numpy"]))
-    for device_type, device_id, state in states["devices"]:
-        generator = Context(device_type, device_id).backend.rng
-        if isinstance(state, int):
-            generator.seed(state)
-        else:
-            generator.generator.bit_generator.state = _with_arrays(state)
-
-
-def _device_state(ctx: Context) -> Any:
-    """The state of a device's generator; a GPU's cannot be read, so it is seeded anew, here as when it is restored."""
-    state = ctx.backend.rng
-    if ctx.device_typeid == 2:
-        with ctx.backend.active():
-            seed = int(state.generator.integers(0, 1 << 62))
-        state.seed(seed)
-        return seed
-    return _plain(state.generator.bit_generator.state)
-
-
-def _plain(value: Any) -> Any:
-    """Nested dictionaries with their arrays as {"array": numbers, "dtype": name}."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, np.ndarray):
-        return {"array": value.tolist(), "dtype": value.dtype.name}
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _with_arrays(value: Any) -> Any:
-    """What `_plain` was given."""
-    if not isinstance(value, dict):
-        return value
-    if set(value) == {"array", "dtype"}:
-        return np.array(value["array"], dtype=value["dtype"])
-    return {key: _with_arrays(inner) for key, inner in value.items()}
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            position = json.load(file)
-    except OSError as error:
-        raise MXNetError(f"Expected: the position of a training. Received: {path!r} ({error.strerror}).") from error
-    except ValueError as error:
-        raise MXNetError(f"{path}: expected the position of a training. Received: {error}.") from error
-    if not isinstance(position, dict) or position.get("format") != _FORMAT:
-        raise MXNetError(f"{path}: expected the position of a training ({_FORMAT}). Received: another file.")
-    return position
+def _other_network(saved: SavedCheckpoint, given: Any, found: Any) -> MXNetError:
+    differing = sorted(set(given.list_arguments()) ^ set(found.list_arguments()))
+    what = f"differing arguments {differing[:4]}" if differing else "the same arguments, but other operators"
+    return MXNetError(
+        f"{saved.prefix}-{saved.number:04d}: expected the checkpoint of this network. Received: that of another, with "
+        f"{what}. Give it another prefix, or resume without `symbol` to go on with the network of the checkpoint."
+    )

@@ -1,0 +1,107 @@
+"""`OrderlyStop`: ends a training after a whole step, on all workers the same, when it is told to end."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+_log = logging.getLogger("mxtrain")
+
+#: Exit code of a training that was stopped and can go on from a checkpoint (as HTCondor knows it).
+STOPPED = 85
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class TrainingStopped(SystemExit):
+    """The training was told to end, and has written a checkpoint; uncaught, it ends the process with code 85.
+
+    reason: who wanted it. checkpoint: where it lies, as far as this worker knows.
+    """
+
+    def __init__(self, reason: str, checkpoint: str = "") -> None:
+        super().__init__(STOPPED)
+        self.reason = reason
+        self.checkpoint = checkpoint
+
+
+class OrderlyStop:
+    """While this is entered, SIGTERM and SIGINT stop a training between two steps; a second one acts at once.
+
+    For a training loop of one's own. In a job of several workers, all end after the same step of a synchronous store,
+    whoever was told to; then one of them writes the checkpoint, and all end with code 85:
+
+        with mx.model.OrderlyStop(kv) as stop:
+            for batch in batches:
+                if stop.is_due():
+                    stop.end(lambda: save(...))
+                ...  # compute, push, pull
+
+    kvstore: of the training; None for one in this process alone. saves: signals are taken, and there is something to
+    write; otherwise the training only takes part when others stop.
+    """
+
+    def __init__(self, kvstore: Any = None, saves: bool = True) -> None:
+        self._kvstore = kvstore if hasattr(kvstore, "stop_agreement") else None
+        self._saves = saves
+        self._before: dict[int, Any] = {}
+        self._signal: str = ""
+
+    def __enter__(self) -> "OrderlyStop":
+        if self._kvstore is not None:
+            self._kvstore.stop_agreement.open(self._saves, "async" not in self._kvstore.type)
+        if self._saves and threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._take) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._give_signals_back()
+        if self._kvstore is not None and error is None:
+            self._kvstore.stop_agreement.close()
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self._signal:
+            self._give_signals_back()
+            signal.raise_signal(number)
+            return
+        self._signal = signal.Signals(number).name
+        if self._kvstore is not None:
+            self._kvstore.stop_agreement.ask(self._signal)
+
+    def _give_signals_back(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    @property
+    def reason(self) -> str:
+        """Who wants the training to end; "" as long as nobody does."""
+        told = self._kvstore.stop_agreement.reason if self._kvstore is not None else ""
+        return told or self._signal
+
+    def is_due(self) -> bool:
+        """Whether the training is to end here; called before every step, on all workers.
+
+        Raises MXNetError where the job fails meanwhile.
+        """
+        if self._kvstore is None:
+            return bool(self._signal)
+        return not self._kvstore.stop_agreement.begin_step(self._kvstore.rounds + 1)
+
+    def end(self, write: Callable[[], object], write_own: Callable[[], object] = lambda: None) -> None:
+        """End the training here. Raises TrainingStopped; MXNetError where the job fails meanwhile.
+
+        write: writes the checkpoint; called on one worker, when all have stopped. write_own: writes something before
+        that, on every worker.
+        """
+        reason = self.reason
+        write_own()
+        checkpoint: object = ""
+        if self._kvstore is None or self._kvstore.stop_agreement.stop() == self._kvstore.rank:
+            checkpoint = write()
+        where = f"; checkpoint {checkpoint}" if checkpoint else ""
+        _log.warning("the training stops in order: %s%s", reason, where)
+        raise TrainingStopped(reason, str(checkpoint or ""))
