@@ -25,6 +25,7 @@ class NodeCounters:
     dropped: int = 0
     keys: int = 0
     parameter_bytes: int = 0
+    passed_over: int = 0
     _waits: int = 0
     _waiting_since: float = 0.0
 

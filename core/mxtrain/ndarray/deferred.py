@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 # single operations on a set are atomic, so that no lock is needed around them
-outstanding: "set[Deferred]" = set()
+outstanding: "set[Deferred | Arrival]" = set()
 
 
 class Deferred:
@@ -53,6 +53,53 @@ def defer(array: Any, wait: Callable[[], None]) -> None:
     for member in family:
         member._pending = deferred
         del member._data
+
+
+class Arrival:
+    """A value that comes into the memory of one array again and again, without anything being made each time.
+
+    Whoever brings it calls `expect` before and `arrived` after; a touch in between calls `wait`, as of a `Deferred`.
+    array, buffer: what is on its way, and the memory that it is to be written to; None while nothing is.
+    """
+
+    __slots__ = ("array", "buffer", "wait")
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        self.wait = wait
+        self.array: Any = None
+        self.buffer: Any = None
+
+    def expect(self, array: Any) -> None:
+        """Mark an array, which has no views and waits for nothing else, as on its way."""
+        self.buffer = array._data
+        self.array = array
+        outstanding.add(self)
+        array._pending = self
+        del array._data
+
+    def arrived(self) -> None:
+        """The buffer is filled, or will not be: the array is an ordinary one again."""
+        array, buffer = self.array, self.buffer
+        if array is not None:
+            array._data = buffer
+            array._pending = self.array = self.buffer = None
+            outstanding.discard(self)
+
+    def settle(self) -> None:
+        """Wait for the value; afterwards the array is ordinary again, also when the wait failed."""
+        array = self.array
+        if array is None:
+            return
+        try:
+            self.wait()
+        finally:
+            if self.array is array:
+                self.arrived()
+
+    @property
+    def targets(self) -> list[tuple[Any, Any]]:
+        """The array with its buffer, while it is on its way."""
+        return [(self.array, self.buffer)]
 
 
 def settle_all() -> None:

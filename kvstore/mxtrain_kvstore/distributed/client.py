@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from mxtrain.base import MXNetError
+from mxtrain.ndarray import NDArray
 from mxtrain_kvstore.compression.codec import Codec
 from mxtrain_kvstore.compression.feedback import compress
 from mxtrain_kvstore.compression.parameters import Compression, codec_of
@@ -17,15 +19,12 @@ from mxtrain_kvstore.distributed.batch import BATCH_BYTES, BLOCK_WEIGHT, runs_of
 from mxtrain_kvstore.distributed.channel import Channel, Incoming, SharedFiles
 from mxtrain_kvstore.distributed.conversation import Conversation
 from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
-from mxtrain_kvstore.distributed.parameter import Block, Parameter
+from mxtrain_kvstore.distributed.parameter import DIRECT_BYTES, Block, Parameter
 from mxtrain_kvstore.distributed.routes import Routes
 from mxtrain_kvstore.sums import sum_into
 from mxtrain_kvstore.wire import messages as m
 
 _log = logging.getLogger(__name__)
-
-#: Blocks of at least so many bytes are sent by themselves, without being staged.
-DIRECT_BYTES = 1 << 16
 
 
 class ParameterClient(Conversation):
@@ -49,6 +48,7 @@ class ParameterClient(Conversation):
         self.shared: SharedFiles | None = None
         self.wake_flusher: Callable[[], None] = lambda: None
         self._handlers[m.Pulled] = self._take_pulled
+        self._acquire, self._release = self.lock.acquire, self.lock.release  # `with` takes twice as long
 
     # ---------------------------------------------------------------- values
 
@@ -60,11 +60,8 @@ class ParameterClient(Conversation):
         with self.lock:
             if parameter.awaiting or parameter.staged or self._failure:
                 self._make_way(parameter)
+            parameter.idle = False
             parameter.pushed += 1
-            counters = self.counters
-            counters.bytes_out += parameter.nbytes
-            if parameter.pushed > counters.rounds:
-                counters.rounds = parameter.pushed
             consumed = parameter.seen >= parameter.pushed - 1
             if not consumed and parameter.pushed - parameter.seen > parameter.rounds_ahead:
                 self._catch_up(parameter)
@@ -74,6 +71,29 @@ class ParameterClient(Conversation):
                     self._stage_push(block, sources)
                 else:
                     self._send_push(block, sources)
+
+    def push_again(self, parameter: Parameter, source: np.ndarray) -> bool:
+        """As `push` of one array, where that is a copy and a note; False where it is more, and nothing has happened.
+
+        This is what a training loop does with small arrays round after round, so it is written for speed.
+        """
+        self._acquire()
+        try:
+            if not parameter.idle or self._failure:
+                return False
+            parameter.idle = False
+            block = parameter.block
+            block.staging[...] = source
+            parameter.pushed += 1
+            parameter.staged = 1
+            batch = block.batch
+            batch.pushes.append(block)
+            batch.weight += block.weight
+            if batch.weight >= BATCH_BYTES or not block.lane.pending:
+                self._staged(block)
+            return True
+        finally:
+            self._release()
 
     def _make_way(self, parameter: Parameter) -> None:
         """Before the next push of a parameter its staged push must be out and its pull must be in."""
@@ -105,6 +125,7 @@ class ParameterClient(Conversation):
     def _send_push(self, block: Block, sources: Sequence[np.ndarray]) -> None:
         values = _summed(block, sources).reshape(-1)
         run = [block.number, block.index, 1, block.parameter.pushed]
+        self._count_pushed(block.lane, [run])
         codec = block.segment.codec
         if codec is None:
             self.send(block.lane.server, m.Push([run], False), values.view(np.uint8))
@@ -134,8 +155,8 @@ class ParameterClient(Conversation):
                 parameter.finish.append(finish)
             if parameter.awaiting:
                 return  # nothing of the pull under way has come yet: it serves these arrays too
+            parameter.idle = False
             parameter.awaiting = len(blocks)
-            self.counters.bytes_in += parameter.nbytes
             for block in blocks:
                 block.wanted = True
                 batch = block.batch
@@ -143,6 +164,29 @@ class ParameterClient(Conversation):
                 batch.weight += BLOCK_WEIGHT
                 if batch.weight >= BATCH_BYTES or not block.lane.pending:
                     self._staged(block)
+
+    def pull_again(self, parameter: Parameter, out: NDArray) -> bool:
+        """As `pull` to one array that fits, and mark it as on its way; False, and nothing happens, unless that is easy.
+
+        As `push_again`, of which it is the counterpart.
+        """
+        self._acquire()
+        try:
+            if parameter.awaiting or out._pending is not None or out._family is not None:
+                return False
+            parameter.arrival.expect(out)
+            parameter.idle = False
+            parameter.awaiting = 1
+            block = parameter.block
+            block.wanted = True
+            batch = block.batch
+            batch.pulls.append(block)
+            batch.weight += BLOCK_WEIGHT
+            if batch.weight >= BATCH_BYTES or not block.lane.pending:
+                self._staged(block)
+            return True
+        finally:
+            self._release()
 
     def settle(self, parameter: Parameter) -> None:
         """Return when the pull of a parameter has come. Raises MXNetError where it does not, and says why."""
@@ -223,13 +267,20 @@ class ParameterClient(Conversation):
         """Send a lane's pushes, then its pulls: a pull asks for what pushes before it bring about."""
         for batch in lane.batches:
             if batch.pushes:
-                for codec, runs in lane.by_codec(batch.take_pushes()):
-                    self._send_staged(lane, batch.mapped, runs, codec)
+                runs = batch.take_pushes()
+                self._count_pushed(lane, runs)
+                for codec, part in lane.by_codec(runs):
+                    self._send_staged(lane, batch.mapped, part, codec)
         for batch in lane.batches:
             if batch.pulls:
                 self._send_pulls(lane, batch.take_pulls(), batch.mapped and not lane.unseen)
             batch.weight = 0
         lane.pending = False
+
+    def _count_pushed(self, lane: Lane, runs: list[m.Run]) -> None:
+        counters = self.counters
+        counters.bytes_out += lane.nbytes(runs)
+        counters.rounds = max(counters.rounds, *[run[3] for run in runs])
 
     def _send_staged(self, lane: Lane, mapped: bool, runs: list[m.Run], codec: Codec | None) -> None:
         if codec is None:
@@ -245,24 +296,59 @@ class ParameterClient(Conversation):
             self.send(lane.server, m.Pull(part, mapped, m.NO_CODEC if codec is None else codec.form))
 
     def _take_pulled(self, incoming: Incoming) -> None:
-        segments = self.lanes[incoming.server].segments
+        lane = self.lanes[incoming.server]
+        self.counters.bytes_in += lane.nbytes(incoming.message.runs)
         if incoming.message.mapped:
             for number, first, count, reached in incoming.message.runs:
-                for block in segments[number].run(first, count):
-                    if block.values is not None:
-                        _arrive(block, _as_decoded(block.values, segments[number].pull_codec), reached)
+                segment = lane.segments[number]
+                blocks = segment.run(first, count)
+                if segment.values is not None:
+                    self._arrive(blocks, _as_decoded([block.values for block in blocks], segment.pull_codec), reached)
             return
         codec = codec_of(*incoming.message.codec)
         position = 0
         payload = np.empty(0, np.uint8) if incoming.payload is None else incoming.payload
         for number, first, count, reached in incoming.message.runs:
-            segment = segments[number]
-            for block in segment.run(first, count):
-                end = position + (block.nbytes if codec is None else codec.encoded_size(block.length))
-                code = payload[position:end]
-                values = code.view(segment.dtype) if codec is None else codec.decode(code, block.length)
-                _arrive(block, values.reshape(block.parameter.shape) if block.whole else values, reached)
-                position = end
+            segment = lane.segments[number]
+            blocks = segment.run(first, count)
+            length = blocks[-1].position + blocks[-1].length - blocks[0].position
+            end = position + (length * segment.dtype.itemsize if codec is None else codec.encoded_size(length))
+            code = payload[position:end]
+            values = code.view(segment.dtype) if codec is None else codec.decode(code, length)
+            origin = blocks[0].position
+            self._arrive(blocks, [block.formed(values[block.position - origin :]) for block in blocks], reached)
+            position = end
+
+    def _arrive(self, blocks: list[Block], values: list[np.ndarray], reached: int) -> None:
+        """Put the values of blocks where the pulls of their parameters want them."""
+        for block, value in zip(blocks, values, strict=True):
+            parameter = block.parameter
+            if not block.wanted or reached < parameter.pushed:
+                continue  # it came before, from a server that was asked twice
+            block.wanted = False
+            arrival = parameter.arrival
+            if arrival.buffer is not None:  # of a parameter that is one block
+                arrival.buffer[...] = value
+            for out in parameter.outs:
+                target = out if block.whole else out.reshape(-1)[block.offset : block.stop]
+                target[...] = value
+            if reached < parameter.reached:
+                parameter.reached = reached
+            parameter.awaiting -= 1
+            if not parameter.awaiting:
+                parameter.catch_up()
+                parameter.idle = block.repeats
+                arrival.arrived()
+                if parameter.outs or parameter.finish or parameter.passed:
+                    self._all_arrived(parameter)
+
+    def _all_arrived(self, parameter: Parameter) -> None:
+        """A pull is complete: what nobody does for a pull that repeats the last one."""
+        self.counters.passed_over = max(self.counters.passed_over, parameter.passed)
+        parameter.outs = []
+        finish, parameter.finish = parameter.finish, []
+        for call in finish:
+            call()
 
     # ---------------------------------------------------------------- other processes as servers
 
@@ -325,32 +411,11 @@ class ParameterClient(Conversation):
         return ": ".join([text, "; ".join(reasons)]) if reasons else text
 
 
-def _arrive(block: Block, values: np.ndarray, reached: int) -> None:
-    """Put a block's values where its parameter's pull wants them."""
-    parameter = block.parameter
-    if not block.wanted or reached < parameter.pushed:
-        return  # it came before, from a server that was asked twice
-    block.wanted = False
-    if block.whole:
-        for out in parameter.outs:
-            out[...] = values
-    else:
-        for out in parameter.outs:
-            out.reshape(-1)[block.offset : block.stop] = values
-    parameter.awaiting -= 1
-    if not parameter.awaiting:
-        parameter.seen = reached
-        parameter.outs = []
-        finish, parameter.finish = parameter.finish, []
-        for call in finish:
-            call()
-
-
-def _as_decoded(values: np.ndarray, codec: Codec | None) -> np.ndarray:
-    """The values as they would come by a message."""
+def _as_decoded(values: list[Any], codec: Codec | None) -> list[np.ndarray]:
+    """Arrays as they would come by a message."""
     if codec is None:
         return values
-    return codec.decode(codec.encode(values.reshape(-1)), values.size).reshape(values.shape)
+    return [codec.decode(codec.encode(array.reshape(-1)), array.size).reshape(array.shape) for array in values]
 
 
 def _parts(block: Block, sources: Sequence[np.ndarray]) -> Sequence[np.ndarray]:

@@ -65,6 +65,8 @@ class Directory:
     def compress(self, compression: Compression) -> None:
         """Encode what is pushed and pulled from now on."""
         self.compression = compression
+        for parameter in self.parameters.values():
+            parameter.forget_source()  # what may be compressed is found out at the next push
         self.client.compress(self.store, compression)
 
     # ---------------------------------------------------------------- worker 0

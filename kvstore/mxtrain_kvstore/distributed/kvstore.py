@@ -72,21 +72,28 @@ class DistKVStore(KVStore):
 
     def push(self, key: Any, value: Any, priority: int = 0) -> None:
         """Send values to the servers; see KVStore.push."""
+        try:
+            parameter = self._parameters[key]
+        except (KeyError, TypeError):
+            parameter = None
+        if parameter is not None and value is not None and parameter.source() is value:
+            data = value._data  # waits for whatever is on its way to the array
+            hyper = self._hyper
+            if hyper is not None:
+                if parameter.step == hyper.step:
+                    hyper.next_step()
+                parameter.step = hyper.step
+            if self._client.push_again(parameter, data):
+                return
+        self._push(key, value)
+
+    def _push(self, key: Any, value: Any) -> None:
+        """A push that is not known from the round before."""
         if self.joins:
             self.join()
-        if type(value) is NDArray:
-            try:
-                parameter = self._parameters[key]
-            except (KeyError, TypeError):
-                parameter = self._find(key)
-            data = value.data_array
-            if data.shape == parameter.shape and data.dtype is parameter.dtype and type(data) is np.ndarray:
-                if self._directory.compression is not None:
-                    require_float32(parameter.key, parameter.dtype)
-                if self._hyper is not None:
-                    self._hyper.before_push(parameter)
-                self._client.push(parameter, (data,))
-                return
+        array = value if type(value) is NDArray else _only(key, value)
+        if array is not None and self._push_array(key, array):
+            return
         for single, values in paired(key, value):
             parameter = self._find(single)
             for array in values:
@@ -102,6 +109,21 @@ class DistKVStore(KVStore):
             else:
                 self._client.push(parameter, _on_host(values))
 
+    def _push_array(self, key: Any, array: NDArray) -> bool:
+        """Push one array in host memory; False, and nothing happens, where there is more to do or to complain of."""
+        parameter = self._find(key)
+        data = array.data_array
+        if data.shape != parameter.shape or data.dtype is not parameter.dtype or type(data) is not np.ndarray:
+            return False
+        if self._directory.compression is not None:
+            require_float32(parameter.key, parameter.dtype)
+        if self._hyper is not None:
+            self._hyper.before_push(parameter)
+        if not (parameter.source() is array and self._client.push_again(parameter, data)):
+            self._client.push(parameter, (data,))
+        parameter.know_source(array)
+        return True
+
     def _find(self, key: Any) -> Parameter:
         try:
             return self._parameters[key]
@@ -115,12 +137,20 @@ class DistKVStore(KVStore):
 
     def pull(self, key: Any, out: Any = None, priority: int = 0, ignore_sparse: bool = True) -> None:
         """Ask servers for values; whoever touches an array of `out` first waits for it. See KVStore.pull."""
-        if type(out) is NDArray:
-            try:
-                parameter = self._parameters[key]
-            except (KeyError, TypeError):
-                parameter = self._find(key)
-            self._pull_to(parameter, out)
+        try:
+            parameter = self._parameters[key]
+        except (KeyError, TypeError):
+            parameter = None
+        if parameter is None or out is None or parameter.out() is not out or not self._client.pull_again(parameter, out):
+            self._pull(key, out, ignore_sparse)
+
+    def _pull(self, key: Any, out: Any, ignore_sparse: bool) -> None:
+        """A pull that is not known from the round before."""
+        array = out if type(out) is NDArray else _only(key, out)
+        if array is not None:
+            parameter = self._find(key)
+            if not (parameter.out() is array and self._client.pull_again(parameter, array)):
+                self._pull_to(parameter, array)
             return
         for single, outs in paired(key, out, "out"):
             parameter = self._find(single)
@@ -141,6 +171,7 @@ class DistKVStore(KVStore):
             require_form(parameter.key, array, parameter.shape, "an out")  # type: ignore[arg-type]
         if type(data) is np.ndarray:
             self._client.pull(parameter, (data,))
+            parameter.know_out(array)
         else:
             host = np.empty(parameter.shape, parameter.dtype)
             self._client.pull(parameter, (host,), lambda: _upload(host, array))
@@ -314,6 +345,14 @@ class DistKVStore(KVStore):
         """Take part in no more rounds of this store."""
         if self._leave.detach() is not None:
             self._client.leave(self._number)
+
+
+def _only(key: Any, value: Any) -> NDArray | None:
+    """The array of a list of one dense array, which is how Module passes those of a single device."""
+    if type(value) is list and len(value) == 1 and type(value[0]) is NDArray and not isinstance(key, (list, tuple)):
+        array: NDArray = value[0]
+        return array
+    return None
 
 
 def _on_host(values: list[NDArray]) -> list[np.ndarray]:

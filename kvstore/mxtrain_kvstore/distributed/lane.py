@@ -132,6 +132,15 @@ class Lane:
         mapped.pulls = [block for block in mapped.pulls if block.segment is not segment]
         sent.pulls += moving
 
+    def nbytes(self, runs: list[Run]) -> int:
+        """The bytes of the values of runs. Raises MXNetError where this worker does not know a block."""
+        total = 0
+        for number, first, count, _ in runs:
+            segment = self.segments[number]
+            blocks = segment.run(first, count)
+            total += (blocks[-1].position + blocks[-1].length - blocks[0].position) * segment.dtype.itemsize
+        return total
+
     def payload(self, runs: list[Run]) -> np.ndarray:
         """The staged values of runs, as bytes, one after the other."""
         parts = [self._staged(run) for run in runs]

@@ -151,6 +151,8 @@ class WorkerNode:
 TRACED = (
     Traced(ParameterClient, "push", "push"),
     Traced(ParameterClient, "pull", "pull"),
+    Traced(ParameterClient, "push_again", "push"),
+    Traced(ParameterClient, "pull_again", "pull"),
     Traced(RowClient, "push_rows", "push rows"),
     Traced(RowClient, "pull_rows", "pull rows"),
     Traced(Conversation, "_wait_until", "wait"),

@@ -51,6 +51,7 @@ class RowClient(ParameterClient):
             if parameter.pushed + 1 - parameter.seen > parameter.rounds_ahead:
                 self.pull_rows(parameter, _NO_ROWS, gradient.values[:0])
                 self.settle(parameter)
+            parameter.idle = False
             parameter.pushed += 1
             for share, low, high in rows_by_share(parameter, gradient.indices):
                 rows = gradient.indices[low:high] - share.offset // parameter.row_length
@@ -72,6 +73,7 @@ class RowClient(ParameterClient):
             self.check()
             if parameter.staged or (parameter.awaiting and not parameter.row_pulls):
                 self._make_way(parameter)
+            parameter.idle = False
             target = out.reshape(len(rows), -1) if len(rows) else out.reshape(0, parameter.row_length)
             for share, low, high in rows_by_share(parameter, rows):
                 numbers = rows[low:high] - share.offset // parameter.row_length
@@ -100,10 +102,11 @@ class RowClient(ParameterClient):
             np.take(values, pull.rows, axis=0, out=pull.out, mode="clip")  # the mode "raise" would copy once more
         elif len(pull.rows) and incoming.payload is not None:
             pull.out[...] = incoming.payload.view(parameter.dtype).reshape(pull.out.shape)
+        parameter.reached = min(parameter.reached, message.round)
         parameter.awaiting -= 1
         parameter.row_pulls -= 1
         if not parameter.awaiting:
-            parameter.seen = max(parameter.seen, message.round)
+            parameter.catch_up()
 
     def _mapped_table(self, pull: RowPull) -> np.ndarray | None:
         segment = self.lanes[pull.share.server].segments[pull.share.segment]
