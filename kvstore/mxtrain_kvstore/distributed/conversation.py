@@ -104,6 +104,30 @@ class Conversation:
         """As `ask`, of one server."""
         return self.ask((server,), kind, *fields, payload=payload)[0]
 
+    def ask_patiently(self, server: int, question: tuple[Any, ...], what: str, explain: tuple[Any, ...]) -> Incoming:
+        """As `ask_one`, where the answer depends on others. question: kind and fields.
+
+        what: is waited for. explain: kind and fields of the request whose answer, Explained, says why it takes so long.
+        """
+        with self.lock:
+            self.flush()
+            place = self._request(server, question[0], question[1:], None)
+            self._wait(lambda: place in self._replies, lambda: f"{what}{self._ask_briefly(server, explain)}")
+            reply = self._replies.pop(place)
+        if isinstance(reply.message, m.Refused):
+            raise MXNetError(f"Server {reply.server} refused: {reply.message.reason}")
+        return reply
+
+    def _ask_briefly(self, server: int, explain: tuple[Any, ...]) -> str:
+        """An explanation for the end of an error, where the server answers soon."""
+        place = self._request(server, explain[0], explain[1:], None)
+        end = time.monotonic() + 2
+        while time.monotonic() < end and place not in self._replies:
+            for incoming in self.channel.receive(0.1):
+                self._take(incoming)
+        reply = self._replies.pop(place, None)
+        return f": {reply.message.text}" if reply is not None and isinstance(reply.message, m.Explained) else ""
+
     def ask_all(self, kind: type[Any], *fields: Any) -> list[Incoming]:
         """As `ask`, of all servers."""
         return self.ask(range(self.channel.num_servers), kind, *fields)
