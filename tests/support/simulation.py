@@ -106,7 +106,9 @@ class Process:
 
 
 class World:
-    """Runs one job. seed: decides everything."""
+    """Runs one job. seed: decides everything. lost: ranks of workers that died and are not replaced."""
+
+    make_worker: Callable[["World", Process], Worker] = Worker
 
     def __init__(
         self, seed: int, workers: int = 3, servers: int = 3, replicas: int = 1, plan: Plan | None = None
@@ -126,6 +128,7 @@ class World:
         self._generation: dict[tuple, int] = {}
         self.processes: dict[str, Process] = {}
         self.done: dict[int, dict[str, np.ndarray]] = {}
+        self.lost: set[int] = set()
         self._cuts: dict[frozenset[str], float] = {}
         self._leaders: dict[tuple[int, int], str] = {}
         self.scheduler = self._start("scheduler", 0)
@@ -154,10 +157,14 @@ class World:
                 self.after(self.plan.death_spacing * self.random.random(), self._kill_somebody)
             if self.plan.cuts:
                 self.after(self.plan.death_spacing * self.random.random(), self._cut_somebody)
-            while len(self.done) < self.rules.num_workers:
+            while not self.finished:
                 self.step()
         finally:
             conversation.time = real  # type: ignore[misc]
+
+    @property
+    def finished(self) -> bool:
+        return len(self.done) == self.rules.num_workers - len(self.lost)
 
     def report(self) -> str:
         return "\n".join(
@@ -190,7 +197,7 @@ class World:
 
     def _kill_somebody(self) -> None:
         """One process dies and is started again, when all have recovered from the last death."""
-        if len(self.job.killed) >= self.plan.deaths or len(self.done) == self.rules.num_workers:
+        if len(self.job.killed) >= self.plan.deaths or self.finished:
             return
         if self._recovered() or self.plan.reckless:
             victims = [p for p in self.processes.values() if p.alive and p.role not in self.plan.spared]
@@ -203,7 +210,7 @@ class World:
         whole = state is not None and self.scheduler.alive and state.phase == "running"
         shards = whole and all(shard.backup for shard in state.shards.all) if self.rules.replicas else whole
         there = {(p.role, p.rank) for p in self.processes.values() if p.alive and p.registered}
-        expected = self.rules.num_workers + self.rules.num_servers
+        expected = self.rules.num_workers - len(self.lost) + self.rules.num_servers
         return bool(shards) and not self._cuts and len([x for x in there if x[0] != "scheduler"]) == expected
 
     def _kill(self, process: Process) -> None:
@@ -219,13 +226,16 @@ class World:
                 other.registered = ""
         else:
             self._to_scheduler(process.name, lambda state: state.disconnected(process.name, self.now))
-        self.after(self.plan.restart_after * self.random.random() * 2, lambda: self._start(process.role, process.rank))
+        if process.role != "worker" or process.rank not in self.lost:
+            self.after(
+                self.plan.restart_after * self.random.random() * 2, lambda: self._start(process.role, process.rank)
+            )
 
     # ---------------------------------------------------------------- partitions
 
     def _cut_somebody(self) -> None:
         """A node cannot be reached for a while, when all have recovered from what was before."""
-        if len(self.job.cut) >= self.plan.cuts or len(self.done) == self.rules.num_workers:
+        if len(self.job.cut) >= self.plan.cuts or self.finished:
             return
         if self._recovered():
             self._cut(self.random.choice([p for p in self.processes.values() if p.alive and p.role != "scheduler"]))
@@ -331,7 +341,7 @@ class World:
                 self._carry_out(process, process.node.set_view(server_view(process.view)))
                 self._check_leaders(process)
             elif process.worker is None:
-                process.worker = Worker(self, process)
+                process.worker = self.make_worker(self, process)
                 process.worker.fiber.resume()
             else:
                 process.worker.go_on()
