@@ -132,6 +132,13 @@ SETTINGS: tuple[Setting, ...] = (
         "rounds that a worker of dist_async may be ahead of the slowest; none: any number",
     ),
     Setting(
+        "backup_workers",
+        ("MXTRAIN_BACKUP_WORKERS",),
+        _count,
+        0,
+        "workers that a round of dist_sync may do without: the slowest are passed over",
+    ),
+    Setting(
         "transport", ("MXTRAIN_KVSTORE_TRANSPORT",), _one_of(TRANSPORTS), "auto", "auto, shm, tcp or grpc for payloads"
     ),
     Setting(
@@ -196,6 +203,7 @@ class ClusterSettings:
     min_workers: int = 1
     max_workers: int = 0
     staleness: int | None = None
+    backup_workers: int = 0
     transport: str = "auto"
     bigarray_bound: int = 1_000_000
     table_directory: str | None = None

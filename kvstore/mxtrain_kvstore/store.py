@@ -115,6 +115,11 @@ class KVStore(KVStoreBase):
         """How many workers the job has."""
         return 1
 
+    @property
+    def num_summed(self) -> int:
+        """How many workers' gradients are summed before an update: what `rescale_grad` should divide by."""
+        return self.num_workers
+
     def barrier(self) -> None:
         """Return when every worker has come to this point."""
 

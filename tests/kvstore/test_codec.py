@@ -26,6 +26,7 @@ EXAMPLES = [
     m.Command(6, 0, 1, "body"),
     m.Sync(7),
     m.LeaveStore(8, 0),
+    m.Rest(8, 0, 1),
     m.Farewell(9),
     m.MapSegment(10, 0),
     m.Mirror(11, 0, [1, 2, 4096, "t"]),

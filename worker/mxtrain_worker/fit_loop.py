@@ -7,6 +7,7 @@ from typing import Any
 from mxtrain.base import MXNetError
 from mxtrain_worker.batch_end import BatchEndParam, as_list
 from mxtrain_worker.fit_stop import FitStop
+from mxtrain_worker.passed_rounds import PassedRounds
 from mxtrain_worker.recovery import Recovery, join_job
 from mxtrain_worker.sample_counts import count_samples
 from mxtrain_worker.traced import trace_training
@@ -40,6 +41,7 @@ class FitLoop:
         self._stop: FitStop | None = None
         self._place: Place | None = None
         self._begun: Content | None = None
+        self._passed_rounds = PassedRounds(module)
 
     def run(self, begin_epoch: int, num_epoch: int) -> None:
         """Train the epochs from begin_epoch up to, not including, num_epoch.
@@ -147,7 +149,7 @@ class FitLoop:
         while upcoming is not None:
             current = upcoming
             self._step(current, Place(epoch, number))
-            number += 1
+            number += 1 + self._passed_rounds.skip(source)
             upcoming = next(source, None)
             if upcoming is not None:
                 self.module.prepare(upcoming, sparse_row_id_fn=self.sparse_row_id_fn)

@@ -495,4 +495,4 @@ def _synchronous_workers(store: Any) -> int:
     """How many workers' gradients are summed before an update."""
     if store is None or "dist" not in store.type or "_sync" not in store.type:
         return 1
-    return int(store.num_workers)
+    return int(getattr(store, "num_summed", store.num_workers))

@@ -32,11 +32,11 @@ from mxtrain_protos import scheduler_pb2 as pb
 class DistKVStore(KVStore):
     """Values are summed over the devices of each worker, then over workers on the servers.
 
-    sync: a round of a key is complete when every worker has pushed it; a pull after a push brings that round's result.
-    A worker that has ended, or closed its store, takes no part in later rounds, and the others go on without it; sums
-    are then over fewer workers. async: every push is applied when it comes; where MXTRAIN_STALENESS bounds it, a pull
-    waits until no worker is more rounds behind. With `device` in the kind, copies on GPUs
-    are summed there.
+    sync: a round of a key is complete when every worker has pushed it, or all but MXTRAIN_BACKUP_WORKERS of them; a
+    pull after a push brings that round's result, or that of a later one where this worker was passed over. A worker
+    that has ended, or closed its store, takes no part in later rounds, and the others go on without it; sums are then
+    over fewer workers. async: every push is applied when it comes; where MXTRAIN_STALENESS bounds it, a pull waits
+    until no worker is more rounds behind. With `device` in the kind, copies on GPUs are summed there.
     """
 
     def __init__(self, kind: str, node: WorkerNode) -> None:
@@ -45,7 +45,13 @@ class DistKVStore(KVStore):
         self._client = node.client
         settings = node.settings
         mode, staleness = ("async", settings.staleness) if "async" in kind else ("sync", None)
-        self._number = node.open_store(mode, m.UNBOUNDED if staleness is None else staleness)
+        self._backups = settings.backup_workers if mode == "sync" else 0
+        if self._backups and self._backups >= self.num_workers:
+            raise ArgumentError(
+                f"Expected: MXTRAIN_BACKUP_WORKERS below the {self.num_workers} worker(s) of the job. "
+                f"Received: {self._backups}."
+            )
+        self._number = node.open_store(mode, m.UNBOUNDED if staleness is None else staleness, self._backups)
         must_share = settings.transport == "shm"
         self._directory = Directory(node.client, self._number, settings.bigarray_bound, node.shared, must_share)
         if staleness is not None:
@@ -314,6 +320,23 @@ class DistKVStore(KVStore):
     def num_workers(self) -> int:
         """How many workers the job was started with."""
         return self._node.settings.num_workers or 0
+
+    @property
+    def num_summed(self) -> int:
+        """How many workers' pushes make a round: all, or all but MXTRAIN_BACKUP_WORKERS; see KVStore.num_summed."""
+        return self.num_workers - self._backups
+
+    @property
+    def rounds_passed_over(self) -> int:
+        """How many rounds were complete before this worker pushed them; waits for pulls that are under way.
+
+        Its next push belongs to the round after those. 0 where there are no backup workers.
+        """
+        if not self._backups:
+            return 0
+        for parameter in self._parameters.values():
+            self._client.settle(parameter)
+        return max((parameter.passed for parameter in self._parameters.values()), default=0)
 
     def barrier(self) -> None:
         """Return when every worker has come to this point; the servers have then taken all pushes before it."""

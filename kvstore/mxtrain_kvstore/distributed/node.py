@@ -91,11 +91,11 @@ class WorkerNode:
     def _hello(self, server: int, epoch: int) -> m.Hello:
         return m.Hello(m.PROTOCOL, self.settings.job, self.name, self.rank, server, epoch)
 
-    def open_store(self, mode: str, staleness: int = m.UNBOUNDED) -> int:
+    def open_store(self, mode: str, staleness: int = m.UNBOUNDED, backups: int = 0) -> int:
         """A new store of the job, "sync" or "async"; returns its number. Workers open stores in the same order."""
         number = self.stores
         self.stores += 1
-        self.client.ask_all(m.OpenStore, number, mode, staleness)
+        self.client.ask_all(m.OpenStore, number, mode, staleness, backups)
         return number
 
     def abandon(self, store: int) -> None:
@@ -104,8 +104,13 @@ class WorkerNode:
         self.client.wake_flusher()
 
     def barrier(self) -> None:
-        """Return when every worker has entered, and servers have taken what this worker pushed before."""
+        """Return when every worker has entered, and servers have taken what this worker pushed before.
+
+        Meanwhile the others' rounds go on without this worker, so that who has more to push gets here, too.
+        """
         self.client.fence()
+        for store in range(self.stores):
+            self.client.ask_all(m.Rest, store, self.scheduler.barriers + 1)
         with self.scheduler.counters.waiting():
             self.scheduler.barrier()
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from mxtrain_kvstore.wire.schema import Check, Integer, ListOf, Number, Record, Runs, Text
 
 #: Version of this protocol; a server refuses workers of another.
-PROTOCOL = 3
+PROTOCOL = 4
 #: Most runs, keys or blocks that one message may name.
 MAX_ITEMS = 16384
 

@@ -197,6 +197,9 @@ from mxtrain_kvstore.wire.requests import (
     ReadState as ReadState,
 )
 from mxtrain_kvstore.wire.requests import (
+    Rest as Rest,
+)
+from mxtrain_kvstore.wire.requests import (
     SavePosition as SavePosition,
 )
 from mxtrain_kvstore.wire.requests import (
@@ -227,6 +230,6 @@ from mxtrain_kvstore.wire.row_messages import (
 #: What changes a shard. Everything else may be asked again at any time.
 COMMANDS = frozenset(
     {OpenStore, Create, Write, Publish, Push, SetOptimizer, Command, LeaveStore, Farewell, Mirror}
-    | {WriteState, SetProgress, SavePosition, JoinStore, ChangeOptimizer, PushRows}
+    | {WriteState, SetProgress, SavePosition, JoinStore, ChangeOptimizer, PushRows, Rest}
     | {OpenLeases, TakeLease, ReportLease, RunOut, CloseLeases, Pause, Resume, Return}
 )

@@ -36,17 +36,19 @@ class Hello(NamedTuple):
     epoch: int
 
 
-@message(2, request=REQUEST, store=STORE, mode=Text(8), staleness=Integer(UNBOUNDED))
+@message(2, request=REQUEST, store=STORE, mode=Text(8), staleness=Integer(UNBOUNDED), backups=Integer(1 << 20))
 class OpenStore(NamedTuple):
     """The worker takes part in a store; mode: "sync" or "async". Answer: Done.
 
     staleness: of an asynchronous store; a pull of round n waits until every worker has pushed round n - staleness.
+    backups: of a synchronous store; how many workers a round may do without.
     """
 
     request: int
     store: int
     mode: str
     staleness: int = UNBOUNDED
+    backups: int = 0
 
 
 @message(
@@ -277,3 +279,16 @@ class ChangeOptimizer(NamedTuple):
 
     store: int
     values: dict[str, Any]
+
+
+@message(27, request=REQUEST, store=STORE, barrier=Integer())
+class Rest(NamedTuple):
+    """The worker comes to a barrier, its `barrier`-th from 1: until all have come to it, rounds go on without it.
+
+    Those who have pushed less than others then go on at the rounds of the others; they go on counting their own pushes.
+    Answer: Done.
+    """
+
+    request: int
+    store: int
+    barrier: int

@@ -28,6 +28,13 @@ class MemberRequests:
         self._state.wake(self._state.store(message.store).join(rank, message.round))
         self._state.done(rank, message)
 
+    def rest(self, rank: int, message: m.Rest) -> None:
+        """Go on without a worker until all have come to the barrier in which it stands."""
+        store = self._state.stores.get(message.store)
+        if store is not None:
+            self._state.wake(store.rest(rank, message.barrier))
+        self._state.done(rank, message)
+
     def leave_store(self, rank: int, message: m.LeaveStore) -> None:
         """Go on without a worker in one store."""
         store = self._state.stores.get(message.store)

@@ -30,7 +30,8 @@ class OptimizerChanges:
         if not self._versions:
             self._versions = [before]
         self._versions.append(values)
-        self._after.append({segment.number: segment.pushed_by(rank).copy() for segment in segments})
+        # a worker that was passed over may be behind what has been summed
+        self._after.append({s.number: np.maximum(s.reached_by(rank), s.taken) for s in segments})
         self._current = len(self._versions) - 1
         self._forget_past(segments)
 

@@ -12,7 +12,8 @@ from mxtrain_server.parameters.segment import Segment
 class Wanted(NamedTuple):
     """Blocks `first` to `stop` that a worker asked for, as of round `number`.
 
-    mapped: it reads the memory itself. codec: how values are sent to it; None: as they are.
+    mapped: it reads the memory itself. codec: how values are sent to it; None: as they are. shift: how much less the
+    worker's own number of that round is.
     """
 
     rank: int
@@ -21,6 +22,7 @@ class Wanted(NamedTuple):
     number: int
     mapped: bool
     codec: Codec | None = None
+    shift: int = 0
 
 
 class Parked:
@@ -48,6 +50,10 @@ class Parked:
             still += waiting
         self._waiting = still
         return answers
+
+    def unmap(self, rank: int) -> None:
+        """Send values to a worker from now on, which may not come to read them in time."""
+        self._waiting = [w._replace(mapped=False) if w.rank == rank else w for w in self._waiting]
 
     def drop(self, rank: int) -> None:
         """Forget a worker's pulls."""

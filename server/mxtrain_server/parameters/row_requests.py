@@ -28,7 +28,10 @@ class Stores(Protocol):
 
 
 class WantedRows(NamedTuple):
-    """Rows of a table that a worker has asked for, as of a round; mapped: it can read them itself."""
+    """Rows of a table that a worker has asked for, as of a round; mapped: it can read them itself.
+
+    shift: how much less the worker's own number of that round is.
+    """
 
     rank: int
     request: int
@@ -36,6 +39,7 @@ class WantedRows(NamedTuple):
     rows: np.ndarray
     round: int
     mapped: bool
+    shift: int
 
 
 class RowRequests:
@@ -111,7 +115,9 @@ class RowRequests:
         if len(rows) * table.row_length * segment.dtype.itemsize > MAX_PAYLOAD_BYTES:
             raise RequestError(f"Expected: rows of at most {MAX_PAYLOAD_BYTES} bytes. Received: {len(rows)} rows.")
         _require_rising(segment, table, rows, 0)
-        wanted = WantedRows(rank, message.request, table, np.array(rows), message.round, message.mapped)
+        number = int(segment.rounds_of(rank, table.head, table.head + 1, message.round)[0])
+        shift = number - message.round
+        wanted = WantedRows(rank, message.request, table, np.array(rows), number, message.mapped, shift)
         if not store.waits or _is_ready(segment, wanted):
             self._answer(segment, store, wanted)
         else:
@@ -135,10 +141,11 @@ class RowRequests:
     def _answer(self, segment: Segment, store: Store, wanted: WantedRows) -> None:
         table = wanted.table
         lasting = store.stays(wanted.rank, segment, table.head, table.stop, wanted.round)
-        is_old = segment.previous is not None and bool(
-            (segment.completed[table.head : table.stop] > wanted.round).any()
-        )
-        message = m.PulledRows(wanted.request, wanted.round, wanted.mapped and lasting and not is_old)
+        reached = segment.completed[table.head : table.stop]
+        is_old = segment.previous is not None and bool((reached > wanted.round).any())
+        number = int(reached.min()) if store.quorum.backups else wanted.round
+        mapped = wanted.mapped and lasting and not is_old
+        message = m.PulledRows(wanted.request, number - wanted.shift, mapped)
         if message.mapped:
             self._state.answers.append(Answer(wanted.rank, message))
             return
@@ -146,6 +153,11 @@ class RowRequests:
         source = segment.previous if is_old and segment.previous is not None else segment.values
         values = np.take(table.view(segment, source), wanted.rows, axis=0)
         self._state.answers.append(Answer(wanted.rank, message, values.reshape(-1)))
+
+    def unmap(self, rank: int) -> None:
+        """Send rows to a worker from now on, which may not come to read them in time."""
+        for number, waiting in self._waiting.items():
+            self._waiting[number] = [w._replace(mapped=False) if w.rank == rank else w for w in waiting]
 
     # ---------------------------------------------------------------- workers that are gone
 

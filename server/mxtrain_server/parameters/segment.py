@@ -26,9 +26,10 @@ class Segment:
     bounds how much it can take. Neighbouring blocks lie side by side, so that a run of them is one slice.
 
     Per block: `completed`, the last round whose result the values are; `taken`, the last round that was summed (the
-    result follows at once, but for optimizers that need all blocks of a key); `pushed[rank]`, the last round that a
-    worker has pushed. previous: the values of the round before the completed one, where they are kept: a process that
-    takes the place of a dead worker may have to compute its last gradient from them again.
+    result follows at once, but for optimizers that need all blocks of a key); `pushed[rank]`, how often a worker has
+    pushed; `shifts[rank]`, what is added to that number to get the round, where it is not 0. previous: the values of
+    the round before the completed one, where they are kept: a process that takes the place of a dead worker may have to
+    compute its last gradient from them again.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Segment:
         self.completed = np.zeros(0, np.int64)
         self.taken = np.zeros(0, np.int64)
         self.pushed: dict[int, np.ndarray] = {}
+        self.shifts: dict[int, np.ndarray] = {}
         self._changes: dict[int, np.ndarray] = {}  # by first block: rows in which `previous` is not of the round before
 
     def zeros(self, dtype: np.dtype) -> np.ndarray:
@@ -77,6 +79,7 @@ class Segment:
         self.completed = _extended(self.completed, more)
         self.taken = _extended(self.taken, more)
         self.pushed = {rank: _extended(rounds, more) for rank, rounds in self.pushed.items()}
+        self.shifts = {rank: _extended(rounds, more) for rank, rounds in self.shifts.items()}
         return head
 
     def keep_previous(self, first: int, stop: int) -> None:
@@ -105,10 +108,27 @@ class Segment:
             del self._changes[head]
 
     def pushed_by(self, rank: int) -> np.ndarray:
-        """The last round that a worker has pushed, for each block."""
+        """How often a worker has pushed each block."""
         if rank not in self.pushed:
             self.pushed[rank] = np.zeros(self.num_blocks, np.int64)
         return self.pushed[rank]
+
+    def reached_by(self, rank: int) -> np.ndarray:
+        """The last round that a worker has pushed, for each block."""
+        pushed = self.pushed_by(rank)
+        return pushed + self.shifts[rank] if rank in self.shifts else pushed
+
+    def rounds_of(self, rank: int, first: int, stop: int, number: int) -> np.ndarray:
+        """The round that push `number` of a worker belongs to, for blocks `first` to `stop`."""
+        if rank in self.shifts:
+            rounds: np.ndarray = self.shifts[rank][first:stop] + number
+            return rounds
+        return np.full(stop - first, number, np.int64)
+
+    def shift(self, rank: int, more: np.ndarray) -> None:
+        """The next pushes of a worker belong to rounds that are further on by so many, for each block."""
+        if rank in self.shifts or more.any():
+            self.shifts[rank] = self.shifts.get(rank, 0) + more
 
     def bounds(self, first: int, stop: int) -> tuple[int, int]:
         """The elements of blocks `first` to `stop`. Raises RequestError for blocks that do not exist."""

@@ -12,7 +12,7 @@ from mxtrain.base import MXNetError
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters.answers import Answer, frames_of
 from mxtrain_server.parameters.errors import RequestError
-from mxtrain_server.parameters.intervals import runs_where
+from mxtrain_server.parameters.intervals import equal_runs, runs_where
 from mxtrain_server.parameters.member_requests import MemberRequests
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.mirrors import Mirrors
@@ -99,7 +99,7 @@ class ServerState:
         if store is None:
             members = set(self.workers or {}) - self.departed
             staleness = None if message.staleness == m.UNBOUNDED else message.staleness
-            store = Store(message.store, message.mode, members, self.keeps_previous, staleness)
+            store = Store(message.store, message.mode, members, self.keeps_previous, staleness, message.backups)
             self.stores[message.store] = store
         if store.mode != message.mode:
             raise RequestError(
@@ -110,6 +110,11 @@ class ServerState:
         if wanted != (m.UNBOUNDED if store.staleness is None else store.staleness):
             raise RequestError(
                 f"Expected: MXTRAIN_STALENESS={store.staleness} on every worker. Received: {wanted} from worker {rank}."
+            )
+        if store.mode == "sync" and store.quorum.backups != message.backups:
+            raise RequestError(
+                f"Expected: MXTRAIN_BACKUP_WORKERS={store.quorum.backups} on every worker. "
+                f"Received: {message.backups} from worker {rank}."
             )
         self.done(rank, message)
 
@@ -191,9 +196,17 @@ class ServerState:
             wanted = Wanted(rank, first, first + blocks, wanted_round, message.mapped, codec)
             if not self.store(segment.store).waits:
                 self._send_values(segment, wanted)
-                continue
-            for ready in self.parked[number].add(segment, wanted):
-                self._send_values(segment, ready)
+            elif rank not in segment.shifts:
+                self._park(segment, wanted)
+            else:
+                shifts = segment.shifts[rank][first : first + blocks]
+                for low, high in equal_runs(shifts, first):
+                    shift = int(shifts[low - first])
+                    self._park(segment, wanted._replace(first=low, stop=high, number=wanted_round + shift, shift=shift))
+
+    def _park(self, segment: Segment, wanted: Wanted) -> None:
+        for ready in self.parked[segment.number].add(segment, wanted):
+            self._send_values(segment, ready)
 
     def push_rows(self, rank: int, message: m.PushRows, payload: np.ndarray | None) -> None:
         """Take rows of a key."""
@@ -225,10 +238,16 @@ class ServerState:
         low, high = segment.bounds(wanted.first, wanted.stop)
         self.bytes_out += (high - low) * segment.dtype.itemsize
         lasting = store.stays(wanted.rank, segment, wanted.first, wanted.stop, wanted.number)
-        if segment.previous is not None and bool((segment.completed[wanted.first : wanted.stop] > wanted.number).any()):
+        if store.quorum.backups:
+            for first, stop in equal_runs(segment.completed[wanted.first : wanted.stop], wanted.first):
+                newest = wanted._replace(first=first, stop=stop, number=int(segment.completed[first]))
+                self._send_from(segment, newest, segment.values, lasting)
+        elif segment.previous is not None and bool(
+            (segment.completed[wanted.first : wanted.stop] > wanted.number).any()
+        ):
             self._send_old_values(segment, wanted)
         elif wanted.mapped and lasting:
-            run = [segment.number, wanted.first, wanted.stop - wanted.first, wanted.number]
+            run = [segment.number, wanted.first, wanted.stop - wanted.first, wanted.number - wanted.shift]
             self.answers.append(Answer(wanted.rank, m.Pulled([run], True)))
         else:
             self._send_from(segment, wanted, segment.values, lasting)
@@ -243,7 +262,7 @@ class ServerState:
     def _send_from(self, segment: Segment, wanted: Wanted, values: Any, lasting: bool) -> None:
         for first, stop in frames_of(segment, wanted.first, wanted.stop):
             low, high = segment.bounds(first, stop)
-            runs = [[segment.number, first, stop - first, wanted.number]]
+            runs = [[segment.number, first, stop - first, wanted.number - wanted.shift]]
             if wanted.codec is None:
                 answer = Answer(wanted.rank, m.Pulled(runs, False), values[low:high], lasting)
             else:
@@ -259,7 +278,7 @@ class ServerState:
             segment = self.segment(number)
             segment.bounds(first, first + blocks)
             store = self.store(segment.store)
-            absent = store.missing(segment, first, first + blocks, wanted_round)
+            absent = store.missing(rank, segment, first, first + blocks, wanted_round)
             if absent:
                 missing.update(absent)
                 names += segment.names(first, first + blocks)
@@ -278,7 +297,13 @@ class ServerState:
         self.done(rank, message)
 
     def sync(self, rank: int, message: m.Sync) -> None:
-        """Everything before it has been taken, since messages are taken in order."""
+        """Everything before it has been taken, since messages are taken in order.
+
+        The worker may come to a barrier now, where it reads no memory: what it waits for will be sent to it.
+        """
+        for parked in self.parked:
+            parked.unmap(rank)
+        self.rows.unmap(rank)
         self.done(rank, message)
 
     # ---------------------------------------------------------------- members
@@ -410,6 +435,7 @@ def _handlers(state: ServerState, members: MemberRequests) -> dict[type[Any], Ca
         m.ReadState: optimizer.read_state,
         m.WriteState: optimizer.write_state,
         m.LeaveStore: members.leave_store,
+        m.Rest: members.rest,
         m.Farewell: members.farewell,
         m.Sync: state.sync,
         m.MapSegment: state.map_segment,

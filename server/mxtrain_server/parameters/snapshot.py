@@ -63,6 +63,7 @@ def _dump_segment(segment: Segment) -> dict[str, Any]:
         "completed": segment.completed,
         "taken": segment.taken,
         "pushed": sorted(segment.pushed.items()),
+        "shifts": sorted(segment.shifts.items()),
         "values": segment.values[: segment.starts[-1]],
         "previous": None if segment.previous is None else segment.previous[: segment.starts[-1]],
     }
@@ -78,7 +79,7 @@ def _load_segment(tree: Mapping[str, Any], memory: Memory) -> Segment:
     segment.shapes = {head: tuple(shape) for head, shape in tree["shapes"]}
     segment.starts = list(tree["starts"])
     segment.completed, segment.taken = tree["completed"], tree["taken"]
-    segment.pushed = dict(tree["pushed"])
+    segment.pushed, segment.shifts = dict(tree["pushed"]), dict(tree["shifts"])
     segment.values[: segment.starts[-1]] = tree["values"]
     return segment
 
@@ -89,7 +90,8 @@ def _dump_store(store: Store) -> dict[str, Any]:
         "mode": store.mode,
         "staleness": store.staleness,
         "keeps_previous": store.keeps_previous,
-        "members": sorted(store.members),
+        "quorum": store.quorum.dump(),
+        "late": store.late,
         "directory": list(store.directory.values()),
         "optimizer": store.updates.description(),
         "updates": store.updates.dump(),
@@ -102,7 +104,10 @@ def _dump_store(store: Store) -> dict[str, Any]:
 
 
 def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
-    store = Store(tree["number"], tree["mode"], set(tree["members"]), tree["keeps_previous"], tree["staleness"])
+    quorum = tree["quorum"]
+    store = Store(tree["number"], tree["mode"], set(), tree["keeps_previous"], tree["staleness"], quorum["backups"])
+    store.quorum.load(quorum)
+    store.late = tree["late"]
     for segment in segments:
         if segment.store == store.number:
             store.adopt(segment)

@@ -13,9 +13,10 @@ from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.intervals import equal_runs, runs_where
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.optimizer_changes import OptimizerChanges
+from mxtrain_server.parameters.quorum import Quorum
 from mxtrain_server.parameters.row_pieces import RowsPiece, Table, as_rows, row_sum
 from mxtrain_server.parameters.segment import Segment
-from mxtrain_server.parameters.updates import NoOptimizer, Replace, Updates
+from mxtrain_server.parameters.updates import NoOptimizer, Replace, Updates, nothing_to_apply
 
 #: Least bytes of room in a new segment; pages that are never touched cost nothing.
 SEGMENT_BYTES = 1 << 26
@@ -34,28 +35,37 @@ class CompletedRun(NamedTuple):
 class Store:
     """Keys, segments, members and rounds.
 
-    sync: a round of a block is complete when every member has pushed it; the pushes are summed in rank order, whatever
-    their order of arrival. A worker that leaves takes no part in rounds that it has not pushed. async: every push is
-    applied when it comes. staleness: a round is then complete for pulls when every member has pushed the round so
-    much before it; None: at once. keeps_previous: see Segment.
+    sync: a round of a block is complete when every member has pushed it, or all but `backups`; the pushes are summed in
+    rank order, whatever their order of arrival. A worker that leaves takes no part in rounds that it has not pushed.
+    async: every push is applied when it comes. staleness: a round is then complete for pulls when every member has
+    pushed the round so much before it; None: at once. keeps_previous: see Segment. late: pushes that came after their
+    round.
     """
 
     def __init__(
-        self, number: int, mode: str, members: set[int], keeps_previous: bool = False, staleness: int | None = None
+        self,
+        number: int,
+        mode: str,
+        members: set[int],
+        keeps_previous: bool = False,
+        staleness: int | None = None,
+        backups: int = 0,
     ) -> None:
         if mode not in MODES:
             raise RequestError(f"Expected: a mode of {MODES}. Received: {mode!r}.")
         self.number = number
         self.mode = mode
         self.members = members
-        self.keeps_previous = keeps_previous and mode == "sync"
+        self.quorum = Quorum(members, backups if mode == "sync" else 0)
+        # who is passed over has seen none of the weights in between, and will not ask for them
+        self.keeps_previous = keeps_previous and mode == "sync" and not self.quorum.backups
         self.staleness = staleness if mode == "async" else None
-        self.updates: Updates = Replace() if mode == "sync" else NoOptimizer()
+        self.updates: Updates = Replace() if mode == "sync" and not self.quorum.backups else NoOptimizer()
         self.changes = OptimizerChanges()
         self.segments: list[Segment] = []
         self.heads: dict[Hashable, tuple[Segment, int]] = {}
         self.directory: dict[Hashable, list[Any]] = {}
-        self.duplicates = 0
+        self.duplicates = self.late = 0
         self._open: dict[np.dtype, Segment] = {}
         self.contributions: dict[int, Contributions] = {}
 
@@ -117,10 +127,10 @@ class Store:
         """
         stop = first + blocks
         low, _ = segment.bounds(first, stop)
+        self._wake(rank)
         pushed = segment.pushed_by(rank)[first:stop]
-        new = pushed == number - 1
-        if not bool(new.all()):
-            return self._push_new(rank, segment, first, stop, number, values, new)
+        if not bool((pushed == number - 1).all()) or self.quorum.backups or rank in segment.shifts:
+            return self._push_open(rank, segment, first, stop, number, values)
         pushed[:] = number
         if self.mode == "async":
             return self._go_on(segment, first, stop, self._apply(segment, first, stop, [values], rank))
@@ -129,20 +139,61 @@ class Store:
 
     def push_rows(self, segment: Segment, number: int, piece: RowsPiece) -> list[CompletedRun]:
         """Take one worker's push of rows of a key, in round `number`; otherwise as `push`."""
-        pushed = segment.pushed_by(piece.rank)[piece.first : piece.stop]
-        if not bool((pushed == number - 1).all()):
-            if bool((pushed >= number).all()):
-                self.duplicates += 1
-                return []
-            raise RequestError(
-                f"Key {segment.labels[piece.first].key!r} of worker {piece.rank}: expected round "
-                f"{int(pushed.min()) + 1}. Received: round {number}."
-            )
-        pushed[:] = number
+        self._wake(piece.rank)
+        fresh, rounds = self._enter(piece.rank, segment, piece.first, piece.stop, number)
         if self.mode == "async":
+            if not bool(fresh.all()):
+                return []
             return self._go_on(segment, piece.first, piece.stop, self._apply_rows(segment, [piece], piece.rank))
-        self.contributions[segment.number].add(number, piece)
+        wanted = fresh & (segment.taken[piece.first : piece.stop] < rounds)
+        if bool(wanted.any()):
+            piece.left = int(wanted.sum())
+            self.contributions[segment.number].add(int(rounds[0]), piece)
         return self.advance(segment, piece.first, piece.stop)
+
+    def _push_open(
+        self, rank: int, segment: Segment, first: int, stop: int, number: int, values: np.ndarray
+    ) -> list[CompletedRun]:
+        """Of a push, take what has not been taken before, and whose round is not over."""
+        fresh, rounds = self._enter(rank, segment, first, stop, number)
+        base, _ = segment.bounds(first, stop)
+        completed: list[CompletedRun] = []
+        for start, end in runs_where(fresh & (segment.taken[first:stop] < rounds), first):
+            for low, high in equal_runs(rounds[start - first : end - first], start):
+                origin, edge = segment.bounds(low, high)
+                part = values[origin - base : edge - base]
+                if self.mode == "async":
+                    completed += self._go_on(segment, low, high, self._apply(segment, low, high, [part], rank))
+                else:
+                    piece = Piece(rank, low, high, origin, part, high - low)
+                    self.contributions[segment.number].add(int(rounds[low - first]), piece)
+        return completed if self.mode == "async" else self.advance(segment, first, stop)
+
+    def _enter(self, rank: int, segment: Segment, first: int, stop: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Note a push: for which blocks it is not one that was taken before, and which round of them it belongs to.
+
+        With backups a worker may pass over the rounds that were completed without it. Raises RequestError for a round
+        out of turn.
+        """
+        pushed, rounds = segment.pushed_by(rank)[first:stop], segment.rounds_of(rank, first, stop, number)
+        if isinstance(self.updates, NoOptimizer):
+            raise nothing_to_apply()
+        passed = np.maximum(pushed, segment.taken[first:stop] - (rounds - number)) if self.quorum.backups else pushed
+        if bool((number > passed + 1).any()):
+            raise RequestError(
+                f"Keys {segment.names(first, stop)[:3]} of worker {rank}: expected round {int(passed.min()) + 1}. "
+                f"Received: round {number}."
+            )
+        fresh = pushed < number
+        self.duplicates += not bool(fresh.all())
+        self.late += self.mode == "sync" and bool((fresh & (segment.taken[first:stop] >= rounds)).any())
+        pushed[fresh] = number
+        return fresh, rounds
+
+    def _wake(self, rank: int) -> None:
+        """Who pushes has left its barrier, and so have all others."""
+        if rank in self.quorum.resting:
+            self.quorum.wake(self.segments)
 
     @property
     def waits(self) -> bool:
@@ -153,8 +204,7 @@ class Store:
         """After a change of an asynchronous store: the blocks whose pulls may go on, where staleness is bounded."""
         if self.staleness is None or not self.members or first == stop:
             return completed
-        slowest = np.minimum.reduce([segment.pushed_by(rank)[first:stop] for rank in self.members])
-        segment.completed[first:stop] = slowest + self.staleness
+        segment.completed[first:stop] = self.quorum.lowest(segment, first, stop) + self.staleness
         return [CompletedRun(segment, first, stop)]
 
     def _go_on_everywhere(self) -> list[CompletedRun]:
@@ -162,24 +212,6 @@ class Store:
         if self.mode == "sync":
             return [run for segment in self.segments for run in self.advance(segment, 0, segment.num_blocks)]
         return [run for segment in self.segments for run in self._go_on(segment, 0, segment.num_blocks, [])]
-
-    def _push_new(
-        self, rank: int, segment: Segment, first: int, stop: int, number: int, values: np.ndarray, new: np.ndarray
-    ) -> list[CompletedRun]:
-        """Of a push that was taken before, in part or as a whole, take what is new."""
-        pushed = segment.pushed_by(rank)[first:stop]
-        if bool((pushed < number - 1).any()):
-            raise RequestError(
-                f"Keys {segment.names(first, stop)[:3]} of worker {rank}: expected round {int(pushed.min()) + 1}. "
-                f"Received: round {number}."
-            )
-        self.duplicates += 1
-        completed: list[CompletedRun] = []
-        base, _ = segment.bounds(first, stop)
-        for start, end in list(runs_where(new, first)):
-            low, high = segment.bounds(start, end)
-            completed += self.push(rank, segment, start, end - start, number, values[low - base : high - base])
-        return completed
 
     def advance(self, segment: Segment, first: int, stop: int) -> list[CompletedRun]:
         """Carry out every round of these blocks that nobody is missing from."""
@@ -190,12 +222,11 @@ class Store:
         return completed
 
     def _ready(self, segment: Segment, first: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Runs of blocks, at one round each, whose next round every member has pushed."""
+        """Runs of blocks, at one round each, whose next round all those who are needed have pushed."""
         if not self.members:
             return
         taken = segment.taken[first:stop]
-        lowest = np.minimum.reduce([segment.pushed_by(rank)[first:stop] for rank in self.members])
-        for start, end in runs_where(lowest > taken):
+        for start, end in runs_where(self.quorum.lowest(segment, first, stop) > taken):
             yield from equal_runs(taken[start:end], first + start)
 
     def _sum(self, segment: Segment, first: int, stop: int) -> list[CompletedRun]:
@@ -245,17 +276,20 @@ class Store:
     def stays(self, rank: int, segment: Segment, first: int, stop: int, number: int) -> bool:
         """Whether the values of round `number` of some blocks stay as they are until this worker pushes again.
 
-        Rounds do not wait for who is no member, nor for a process whose rank, before it died, had pushed the next one.
+        Rounds do not wait for who is no member, nor for a process whose rank, before it died, had pushed the next one;
+        nor for who stands in a barrier, or may be passed over.
         """
-        if self.mode != "sync" or rank not in self.members:
+        if self.mode != "sync" or rank not in self.members - self.quorum.resting or self.quorum.backups:
             return False
-        return bool((segment.pushed_by(rank)[first:stop] <= number).all())
+        return bool((segment.reached_by(rank)[first:stop] <= number).all())
 
     # ---------------------------------------------------------------- members
 
     def reached(self) -> int:
         """The highest round that any worker has pushed."""
-        tables = [rounds for segment in self.segments for rounds in (segment.taken, *segment.pushed.values())]
+        tables = [
+            table for segment in self.segments for table in (segment.taken, *map(segment.reached_by, segment.pushed))
+        ]
         return max((int(rounds.max()) for rounds in tables if rounds.size), default=0)
 
     def join(self, rank: int, number: int) -> list[CompletedRun]:
@@ -263,19 +297,31 @@ class Store:
         done = max((int(segment.taken.max()) for segment in self.segments if segment.num_blocks), default=0)
         if self.mode == "sync" and done > number:
             raise RequestError(f"Expected: to join after round {done}, which is done. Received: round {number}.")
-        self.members.add(rank)
+        self.quorum.join(rank)
         for segment in self.segments:
             segment.pushed_by(rank)[:] = number
         return self._go_on_everywhere()
 
     def leave(self, rank: int) -> list[CompletedRun]:
         """Go on without a worker; returns what had been waiting for nobody else."""
-        self.members.discard(rank)
-        return self._go_on_everywhere()
+        self.quorum.leave(rank)
+        return self._go_on_without()
 
-    def missing(self, segment: Segment, first: int, stop: int, number: int) -> list[int]:
-        """The members that a pull of round `number` of some blocks waits for."""
-        if not self.waits:
+    def rest(self, rank: int, barrier: int) -> list[CompletedRun]:
+        """Go on without a worker until it pushes again: it has come to its barrier of that number."""
+        return self._go_on_without() if self.waits and self.quorum.rest(rank, barrier) else []
+
+    def _go_on_without(self) -> list[CompletedRun]:
+        """One worker less may push. When all have come to the barrier, all are at the same rounds again."""
+        completed = self._go_on_everywhere()
+        if self.quorum.all_rest and self.members:
+            self.quorum.wake(self.segments)
+            completed += self._go_on_everywhere()
+        return completed
+
+    def missing(self, rank: int, segment: Segment, first: int, stop: int, number: int) -> list[int]:
+        """The members that a worker's pull of its round `number` of some blocks waits for."""
+        rounds = segment.rounds_of(rank, first, stop, number)
+        if not self.waits or bool((segment.completed[first:stop] >= rounds).all()):
             return []
-        number -= self.staleness or 0
-        return [rank for rank in sorted(self.members) if bool((segment.pushed_by(rank)[first:stop] < number).any())]
+        return self.quorum.missing(segment, first, stop, rounds - (self.staleness or 0))

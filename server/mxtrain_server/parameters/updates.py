@@ -96,20 +96,24 @@ class Replace(Updates):
 
 
 class NoOptimizer(Updates):
-    """An asynchronous store before its optimizer: there is nothing that a single push could mean."""
+    """Before the optimizer of a store whose workers do not see every sum: there is nothing that a push could mean."""
 
     def apply(
         self, segment: Segment, first: int, stop: int, arrays: Sequence[np.ndarray], source: int
     ) -> list[tuple[int, int]]:
         """Refuse the push, as MXNet 1.9.1 does."""
-        raise _nothing_to_apply()
+        raise nothing_to_apply()
 
     def apply_rows(
         self, segment: Segment, first: int, stop: int, gradient: RowSparse, source: int, sparse: bool
     ) -> bool:
         """Refuse the push."""
-        raise _nothing_to_apply()
+        raise nothing_to_apply()
 
 
-def _nothing_to_apply() -> RequestError:
-    return RequestError("dist_async applies each push by an optimizer: call set_optimizer before the first push.")
+def nothing_to_apply() -> RequestError:
+    """What a worker hears that pushes before there is an optimizer."""
+    return RequestError(
+        "dist_async, and dist_sync with backup workers, apply pushes by an optimizer on the servers: call "
+        "set_optimizer before the first push."
+    )

@@ -13,6 +13,7 @@ def count(node: ServerNode, counters: NodeCounters) -> None:
     counters.rounds = max((int(s.completed.max()) for s in segments if s.completed.size), default=0)
     counters.bytes_in = sum(state.bytes_in for state in states)
     counters.bytes_out = sum(state.bytes_out for state in states)
+    counters.passed_over = sum(store.late for state in own for store in state.stores.values())
     counters.keys = sum(len(store.heads) for state in own for store in state.stores.values())
     counters.parameter_bytes = sum(
         segment.starts[-1] * segment.dtype.itemsize
