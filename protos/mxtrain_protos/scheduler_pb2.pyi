@@ -32,7 +32,7 @@ NODE_STATE_DEAD: NodeState
 NODE_STATE_LOST: NodeState
 
 class NodeMessage(_message.Message):
-    __slots__ = ("register", "heartbeat", "enter_barrier", "finish", "fail", "synced", "can_stop", "ask_stop", "at_step", "stopped")
+    __slots__ = ("register", "heartbeat", "enter_barrier", "finish", "fail", "synced", "can_stop", "ask_stop", "at_step", "stopped", "handed_over")
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     ENTER_BARRIER_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class NodeMessage(_message.Message):
     ASK_STOP_FIELD_NUMBER: _ClassVar[int]
     AT_STEP_FIELD_NUMBER: _ClassVar[int]
     STOPPED_FIELD_NUMBER: _ClassVar[int]
+    HANDED_OVER_FIELD_NUMBER: _ClassVar[int]
     register: Register
     heartbeat: Heartbeat
     enter_barrier: EnterBarrier
@@ -53,10 +54,11 @@ class NodeMessage(_message.Message):
     ask_stop: AskStop
     at_step: AtStep
     stopped: Stopped
-    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., enter_barrier: _Optional[_Union[EnterBarrier, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ..., synced: _Optional[_Union[Synced, _Mapping]] = ..., can_stop: _Optional[_Union[CanStop, _Mapping]] = ..., ask_stop: _Optional[_Union[AskStop, _Mapping]] = ..., at_step: _Optional[_Union[AtStep, _Mapping]] = ..., stopped: _Optional[_Union[Stopped, _Mapping]] = ...) -> None: ...
+    handed_over: HandedOver
+    def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., enter_barrier: _Optional[_Union[EnterBarrier, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ..., synced: _Optional[_Union[Synced, _Mapping]] = ..., can_stop: _Optional[_Union[CanStop, _Mapping]] = ..., ask_stop: _Optional[_Union[AskStop, _Mapping]] = ..., at_step: _Optional[_Union[AtStep, _Mapping]] = ..., stopped: _Optional[_Union[Stopped, _Mapping]] = ..., handed_over: _Optional[_Union[HandedOver, _Mapping]] = ...) -> None: ...
 
 class SchedulerMessage(_message.Message):
-    __slots__ = ("welcome", "refused", "view", "barrier_released", "barrier_failed", "goodbye", "end_of_job", "abort", "orderly_stop", "stop_at", "all_stopped")
+    __slots__ = ("welcome", "refused", "view", "barrier_released", "barrier_failed", "goodbye", "end_of_job", "abort", "orderly_stop", "stop_at", "all_stopped", "leave")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +70,7 @@ class SchedulerMessage(_message.Message):
     ORDERLY_STOP_FIELD_NUMBER: _ClassVar[int]
     STOP_AT_FIELD_NUMBER: _ClassVar[int]
     ALL_STOPPED_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     refused: Refused
     view: View
@@ -79,7 +82,8 @@ class SchedulerMessage(_message.Message):
     orderly_stop: OrderlyStop
     stop_at: StopAt
     all_stopped: AllStopped
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., view: _Optional[_Union[View, _Mapping]] = ..., barrier_released: _Optional[_Union[BarrierReleased, _Mapping]] = ..., barrier_failed: _Optional[_Union[BarrierFailed, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., end_of_job: _Optional[_Union[EndOfJob, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ..., orderly_stop: _Optional[_Union[OrderlyStop, _Mapping]] = ..., stop_at: _Optional[_Union[StopAt, _Mapping]] = ..., all_stopped: _Optional[_Union[AllStopped, _Mapping]] = ...) -> None: ...
+    leave: Leave
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., view: _Optional[_Union[View, _Mapping]] = ..., barrier_released: _Optional[_Union[BarrierReleased, _Mapping]] = ..., barrier_failed: _Optional[_Union[BarrierFailed, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., end_of_job: _Optional[_Union[EndOfJob, _Mapping]] = ..., abort: _Optional[_Union[Abort, _Mapping]] = ..., orderly_stop: _Optional[_Union[OrderlyStop, _Mapping]] = ..., stop_at: _Optional[_Union[StopAt, _Mapping]] = ..., all_stopped: _Optional[_Union[AllStopped, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("protocol", "job", "role", "node", "preferred_rank", "host", "pid", "endpoint", "version", "again", "rank", "barriers", "released", "view")
@@ -165,6 +169,16 @@ class Synced(_message.Message):
     node: str
     def __init__(self, shard: _Optional[int] = ..., node: _Optional[str] = ...) -> None: ...
 
+class HandedOver(_message.Message):
+    __slots__ = ("shard", "node", "epoch")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    node: str
+    epoch: int
+    def __init__(self, shard: _Optional[int] = ..., node: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+
 class CanStop(_message.Message):
     __slots__ = ("can", "saves")
     CAN_FIELD_NUMBER: _ClassVar[int]
@@ -236,28 +250,32 @@ class Node(_message.Message):
     def __init__(self, role: _Optional[_Union[Role, str]] = ..., rank: _Optional[int] = ..., node: _Optional[str] = ..., host: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., state: _Optional[_Union[NodeState, str]] = ...) -> None: ...
 
 class View(_message.Message):
-    __slots__ = ("epoch", "nodes", "shards", "replicas")
+    __slots__ = ("epoch", "nodes", "shards", "replicas", "movable")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    MOVABLE_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     nodes: _containers.RepeatedCompositeFieldContainer[Node]
     shards: _containers.RepeatedCompositeFieldContainer[Shard]
     replicas: int
-    def __init__(self, epoch: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., replicas: _Optional[int] = ...) -> None: ...
+    movable: bool
+    def __init__(self, epoch: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., replicas: _Optional[int] = ..., movable: bool = ...) -> None: ...
 
 class Shard(_message.Message):
-    __slots__ = ("number", "primary", "backup", "learner")
+    __slots__ = ("number", "primary", "backup", "learner", "successor")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     PRIMARY_FIELD_NUMBER: _ClassVar[int]
     BACKUP_FIELD_NUMBER: _ClassVar[int]
     LEARNER_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSOR_FIELD_NUMBER: _ClassVar[int]
     number: int
     primary: str
     backup: str
     learner: str
-    def __init__(self, number: _Optional[int] = ..., primary: _Optional[str] = ..., backup: _Optional[str] = ..., learner: _Optional[str] = ...) -> None: ...
+    successor: str
+    def __init__(self, number: _Optional[int] = ..., primary: _Optional[str] = ..., backup: _Optional[str] = ..., learner: _Optional[str] = ..., successor: _Optional[str] = ...) -> None: ...
 
 class BarrierReleased(_message.Message):
     __slots__ = ("number",)
@@ -300,6 +318,10 @@ class AllStopped(_message.Message):
     WRITER_FIELD_NUMBER: _ClassVar[int]
     writer: int
     def __init__(self, writer: _Optional[int] = ...) -> None: ...
+
+class Leave(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Abort(_message.Message):
     __slots__ = ("reason",)

@@ -83,6 +83,7 @@ def run_scheduler(settings: ClusterSettings) -> int:
         scheduler_timeout=settings.scheduler_timeout,
         min_workers=settings.min_workers,
         max_workers=settings.max_workers,
+        max_servers=settings.max_servers,
         host=socket.gethostname(),
         pid=os.getpid(),
     )
@@ -95,14 +96,17 @@ def run_scheduler(settings: ClusterSettings) -> int:
         state = SchedulerState(rules, time.monotonic())
         signals = StopSignals(settings.stop_timeout + LONGER, lambda: state.phase in ("running", "ending"))
 
-        def take() -> None:
+        def take(told: Callable[[], None]) -> None:
             signals.take()
+            told()
             loop.call_later(signals.seconds_left or 0.0, stop.set)
 
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # only the main thread has signals
-            for number in NUMBERS:
-                loop.add_signal_handler(number, take)
-        return await serve_scheduler(state, settings, stop)
+        def listen(told: Callable[[], None]) -> None:
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # only the main thread has signals
+                for number in NUMBERS:
+                    loop.add_signal_handler(number, take, told)
+
+        return await serve_scheduler(state, settings, stop, listen)
 
     return asyncio.run(run())
 
@@ -117,7 +121,7 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     service = ParameterService(settings, name)
     client = SchedulerClient(settings, name, service.endpoint)
     client.on_change = service.wake
-    service.synced = client.synced
+    service.synced, service.handed_over = client.synced, client.handed_over
     service.counters = client.counters
     profiler = ServerProfiler(controller)
     signals, exporter = StopSignals(settings.stop_timeout + LONGER, partial(_is_worth_while, client)), None

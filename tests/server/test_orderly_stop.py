@@ -98,6 +98,7 @@ def test_dead_workers_are_not_waited_for() -> None:
     state = training(3, replace_timeout=60)
     state.disconnected("a", 1.0)
     assert state.status(1.0).nodes[2].state == pb.NODE_STATE_DEAD
+    state.told_to_end(2.0)
     state.ask_stop("b", "SIGTERM", 2.0)
     assert state.status(2.0).nodes[2].state == pb.NODE_STATE_LOST
     assert "The job is being stopped." in texts(state.register(register("worker", "d", preferred=0), 3.0), "refused")[0]
@@ -135,3 +136,48 @@ def test_a_job_that_forms_is_aborted() -> None:
 def test_a_server_may_ask() -> None:
     state = training()
     assert sent(state.ask_stop("s", "it got a signal", 2.0)) == [("a", "orderly_stop"), ("b", "orderly_stop")]
+
+
+# ---------------------------------------------------------------- where others could take a worker's place
+
+
+def leaves(actions: list) -> list[str]:
+    return [node for node, kind in sent(actions) if kind == "leave"]
+
+
+def test_a_worker_that_is_told_alone_leaves_alone() -> None:
+    state = training(replace_timeout=60)
+    assert state.ask_stop("b", "SIGTERM", 2.0) == []
+    assert state.tick(6.9) == []
+    assert leaves(state.tick(7.0)) == ["b"]
+    assert leaves(state.tick(9.0)) == []
+    assert state.status(8.0).reason == ""
+
+
+def test_workers_that_are_all_told_stop_the_job() -> None:
+    state = training(replace_timeout=60)
+    state.ask_stop("b", "SIGTERM", 2.0)
+    assert sent(state.ask_stop("a", "SIGTERM", 3.0)) == [("a", "orderly_stop"), ("b", "orderly_stop")]
+    assert "worker 1" in state.status(3.0).reason, "who was told first"
+
+
+@pytest.mark.parametrize("first", ["worker", "scheduler"])
+def test_a_scheduler_that_is_told_too_stops_the_job(first: str) -> None:
+    state = training(replace_timeout=60)
+    if first == "scheduler":
+        assert state.told_to_end(2.0) == []
+        actions = state.ask_stop("b", "SIGTERM", 2.5)
+    else:
+        state.ask_stop("b", "SIGTERM", 2.0)
+        actions = state.told_to_end(2.5)
+    assert sent(actions) == [("a", "orderly_stop"), ("b", "orderly_stop")]
+
+
+@pytest.mark.parametrize("order", [["told", "a", "b"], ["a", "b", "told"]], ids=str)
+def test_after_a_signal_dead_workers_are_not_awaited(order: list[str]) -> None:
+    """Scripts that know nothing of orderly stops die by the signal."""
+    state, now = running(replace_timeout=60), 1.0
+    for event in order:
+        now += 1
+        actions = state.told_to_end(now) if event == "told" else state.disconnected(event, now)
+    assert [kind for _, kind in sent(actions)][-2:] == ["abort", "abort"], "servers end at once"

@@ -89,7 +89,18 @@ class OrderlyStop:
         """
         if self._kvstore is None:
             return bool(self._signal)
-        return not self._kvstore.stop_agreement.begin_step(self._kvstore.rounds + 1)
+        agreement = self._kvstore.stop_agreement
+        is_due = not agreement.begin_step(self._kvstore.rounds + 1)
+        if is_due and agreement.leaves_alone and not agreement.reason:
+            self._leave()
+        return is_due
+
+    def _leave(self) -> None:
+        """Nobody else was told to end: die as if killed, so that a new process takes this one's place."""
+        _log.warning("this worker alone was told to end: the job goes on")
+        self._give_signals_back()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
 
     def end(self, write: Callable[[], object], write_own: Callable[[], object] = lambda: None) -> None:
         """End the training here. Raises TrainingStopped; MXNetError where the job fails meanwhile.
@@ -100,8 +111,11 @@ class OrderlyStop:
         reason = self.reason
         write_own()
         checkpoint: object = ""
-        if self._kvstore is None or self._kvstore.stop_agreement.stop() == self._kvstore.rank:
+        writer = 0 if self._kvstore is None else self._kvstore.stop_agreement.stop()
+        if self._kvstore is None or self._kvstore.rank == writer:
             checkpoint = write()
+        else:
+            self._kvstore.stop_agreement.await_end(writer)
         where = f"; checkpoint {checkpoint}" if checkpoint else ""
         _log.warning("the training stops in order: %s%s", reason, where)
         raise TrainingStopped(reason, str(checkpoint or ""))

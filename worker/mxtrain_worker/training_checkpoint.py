@@ -228,7 +228,7 @@ class TrainingCheckpoint:
                 f"{self._saved.prefix}-{self._saved.number:04d}: expected the optimizer {own['optimizer']} of the "
                 f"checkpoint. Received: {name}."
             )
-        store = getattr(module, "_kvstore", None)
+        store: Any = getattr(module, "_kvstore", None)
         if own["residuals"] and hasattr(store, "set_residuals"):
             store.set_residuals(own["residuals"])
         return Place(own["step"]["epoch"], own["step"]["batch"]), own["start"], own["step"]

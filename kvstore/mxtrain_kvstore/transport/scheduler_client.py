@@ -73,7 +73,9 @@ class SchedulerClient:
         self._refusal: str | None = None
         self._changed = threading.Condition()
         self._outgoing: queue.SimpleQueue[pb.NodeMessage | None] = queue.SimpleQueue()
-        self.stopping = StopAgreement(self._changed, self._send, self._wait, lambda: self.failure)
+        self.stopping = StopAgreement(
+            self._changed, self._send, self._wait, lambda: self.failure, self._worker_has_left
+        )
         self._is_back = False
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -220,6 +222,12 @@ class SchedulerClient:
         self._outgoing.put(message)  # on the stream of this moment
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
+    def _worker_has_left(self, rank: int) -> bool:
+        nodes = () if self.view is None else self.view.nodes
+        return not any(
+            node.role == pb.ROLE_WORKER and node.rank == rank and node.state == pb.NODE_STATE_ACTIVE for node in nodes
+        )
+
         thread = threading.Thread(target=target, args=args, name=f"scheduler {target.__name__}", daemon=True)
         self._threads.append(thread)
         thread.start()

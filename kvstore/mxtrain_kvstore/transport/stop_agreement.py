@@ -17,6 +17,7 @@ class StopAgreement:
 
     changed: guards all of it. send: puts a message on the stream to the scheduler. wait: returns when something is so,
     or the job has failed; False where neither came in so many seconds. failure: why the job has failed, or None.
+    has_left: whether the worker of a rank has ended.
     """
 
     def __init__(
@@ -25,12 +26,15 @@ class StopAgreement:
         send: Callable[[pb.NodeMessage], None],
         wait: Callable[[Callable[[], bool], float], bool],
         failure: Callable[[], str | None],
+        has_left: Callable[[int], bool],
     ) -> None:
         self._changed = changed
         self._send = send
         self._wait = wait
         self._failure = failure
+        self._has_left = has_left
         self.reason = ""
+        self.leaves_alone = False
         self._asked = ""
         self._seconds = 30.0
         self._ability: pb.CanStop | None = None
@@ -67,6 +71,8 @@ class StopAgreement:
         Raises MXNetError where the job fails meanwhile, or nobody says which step is the last.
         """
         with self._changed:
+            if self.leaves_alone and not self.reason:
+                return False
             if self.reason:
                 if self._stop_at is None:
                     self._await(lambda: self._stop_at is not None, "the step after which all workers stop")
@@ -82,6 +88,11 @@ class StopAgreement:
             self._send(pb.NodeMessage(stopped=pb.Stopped()))
             self._await(lambda: self._writer is not None, "all other workers to come to the last step")
             return self._writer or 0
+
+    def await_end(self, rank: int) -> None:
+        """Return when the worker that writes the checkpoint has done so: others would end by the end of this one."""
+        with self._changed:
+            self._wait(lambda: self._has_left(rank), self._seconds + _LATE)
 
     def _await(self, done: Callable[[], bool], what: str) -> None:
         in_time = self._wait(done, self._seconds + _LATE)
@@ -104,6 +115,8 @@ class StopAgreement:
             self._stop_at = message.stop_at.step
         elif kind == "all_stopped":
             self._writer = message.all_stopped.writer
+        elif kind == "leave":
+            self.leaves_alone = True
 
     def _vote(self) -> None:
         # who knows the last step will come to it, whatever it has begun

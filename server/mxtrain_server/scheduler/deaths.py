@@ -52,6 +52,7 @@ class Deaths:
             waits = f"; a new process may take its place for {self._job.rules.replace_timeout:g} s"
             self._job.log(f"{member.name} {what}{waits}", problem=True)
             self._job.announce_view()
+            self.look(now)
             return
         self._leave_out(member, what, now)
 
@@ -71,11 +72,16 @@ class Deaths:
         self._orderly.look()
         job.end_when_done(now)
 
+    def look(self, now: float) -> None:
+        """All workers are dead, and the scheduler was told to end: nobody will take their places."""
+        if self._orderly.told and self._job.phase == "running" and not self._job.members.active(pb.ROLE_WORKER):
+            self.await_nobody(now)
+
     def await_nobody(self, now: float) -> None:
-        """The job is being stopped: go on without the workers whose place a new process might have taken."""
+        """The job is to end: go on without the workers whose place a new process might have taken."""
         for member in self._job.members.of(pb.ROLE_WORKER):
             if member.is_awaited:
-                self._leave_out(member, "is dead, and the job is being stopped", now)
+                self._leave_out(member, "is dead, and the job is to end", now)
 
     def _mark_dead(self, member: Member, now: float) -> None:
         timeout = 0.0 if self._job.stopping else self._job.rules.replace_timeout

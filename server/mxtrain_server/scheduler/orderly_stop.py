@@ -6,6 +6,9 @@ from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_server.scheduler.job import ADVICE, Job
 from mxtrain_server.scheduler.members import Member
 
+#: Seconds in which others must be told to end, too, or the job goes on with a new process in place of the one that was.
+_ALONE_AFTER = 5.0
+
 
 class OrderlyStop:
     """How a job stops that somebody wants to end, or that cannot go on, while its servers are all there.
@@ -18,6 +21,8 @@ class OrderlyStop:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._can: dict[str, pb.CanStop] = {}
+        self._asked: dict[str, tuple[str, float]] = {}
+        self.told = False
         self._steps: dict[str, int] = {}
         self._stopped: set[str] = set()
         self._stop_at: int | None = None
@@ -30,6 +35,20 @@ class OrderlyStop:
         if self._job.stopping and ability.can:
             self._ask(member)
         self.look()
+
+    def ask(self, member: Member, reason: str, now: float) -> bool:
+        """A node was told to end; whether the job therefore has to."""
+        self._asked.setdefault(member.node, (reason, now))
+        if member.role != pb.ROLE_WORKER or not self._job.rules.replace_timeout:
+            return True
+        return self.told or all(worker.node in self._asked for worker in self._job.members.active(pb.ROLE_WORKER))
+
+    @property
+    def reason(self) -> str:
+        """Who was told to end first."""
+        members, asked = self._job.members.by_node, self._asked.items()
+        told = (f"{members[node].name} was told to end: {why}." for node, (why, _) in asked if node in members)
+        return next(told, "")
 
     def begin(self, reason: str, now: float) -> bool:
         """Stop the job; whether it can be stopped in order."""
@@ -91,7 +110,13 @@ class OrderlyStop:
         self._job.send(member, pb.SchedulerMessage(all_stopped=pb.AllStopped(writer=self._writer or 0)))
 
     def check(self, now: float) -> None:
-        """A job that has not stopped in time is aborted."""
+        """A job that has not stopped in time is aborted; who was told to end, and nobody else, leaves alone."""
+        for node, (_, since) in list(self._asked.items()):
+            if not self._job.stopping and now - since >= _ALONE_AFTER and node in self._job.members.by_node:
+                member = self._job.members.by_node[node]
+                self._job.log(f"{member.name} alone was told to end: a new process may take its place", problem=True)
+                self._job.send(member, pb.SchedulerMessage(leave=pb.Leave()))
+                del self._asked[node]
         if self._abort_at is not None and now >= self._abort_at:
             self._abort_at = None
             rules, late = self._job.rules, [m.name for m in self._taking_part() if m.node not in self._stopped]

@@ -132,15 +132,13 @@ class SchedulerState:
     # ---------------------------------------------------------------- an orderly stop
 
     def ask_stop(self, node: str, reason: str, now: float) -> list[Action]:
-        """A node wants the job to stop in order; it is aborted where that cannot be."""
+        """A node was told to end."""
         member = self._seen(node, now)
         # a new scheduler is told again when the job runs
-        if member is not None and member.is_active and self.phase in ("forming", "running"):
-            why = f"{member.name} was told to end: {reason}."
-            if self._orderly.begin(why, now):
-                self._deaths.await_nobody(now)
-            else:
-                self._job.abort(f"{why} {ADVICE}", now)
+        if member is None or not member.is_active or self.phase not in ("forming", "running"):
+            return []
+        if self._orderly.ask(member, reason, now):
+            self._stop(now)
         return self._take()
 
     def can_stop(self, node: str, ability: pb.CanStop, now: float) -> list[Action]:
@@ -148,6 +146,21 @@ class SchedulerState:
         member = self._seen(node, now)
         if member is not None and member.is_active:
             self._orderly.set_ability(member, ability)
+    def told_to_end(self, now: float) -> list[Action]:
+        """The scheduler itself was told to end, as others are at the same time if the job shall."""
+        self._orderly.told = True
+        if self._orderly.reason and self.phase == "running":
+            self._stop(now)
+        self._deaths.look(now)
+        return self._take()
+
+    def _stop(self, now: float) -> None:
+        """Stop the job in order; it is aborted where that cannot be."""
+        if self._orderly.begin(self._orderly.reason, now):
+            self._deaths.await_nobody(now)
+        else:
+            self._job.abort(f"{self._orderly.reason} {ADVICE}", now)
+
         return self._take()
 
     def at_step(self, node: str, step: int, now: float) -> list[Action]:

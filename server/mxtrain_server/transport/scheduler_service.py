@@ -135,6 +135,8 @@ class SchedulerService:
             return self.state.finish(node, now)
         if kind == "synced":
             return self.state.synced(node, message.synced.shard, message.synced.node, now)
+        if kind == "handed_over":
+            return self.state.handed_over(node, message.handed_over, now)
         if kind == "can_stop":
             return self.state.can_stop(node, message.can_stop, now)
         if kind == "ask_stop":
@@ -175,9 +177,15 @@ def _decoder(kind: type[Message]) -> Callable[[bytes], Message | None]:
     return decode
 
 
-async def serve_scheduler(state: SchedulerState, settings: ClusterSettings, stop: asyncio.Event) -> int:
+async def serve_scheduler(
+    state: SchedulerState,
+    settings: ClusterSettings,
+    stop: asyncio.Event,
+    listen: Callable[[Callable[[], None]], None] = lambda told: None,
+) -> int:
     """Run the scheduler until its job ends, or `stop` is set; returns the exit code.
 
+    listen: called with a function that is to be called when the scheduler is told to end, some time before `stop`.
     Raises MXNetError where the port cannot be had.
     """
     service = SchedulerService(state)
@@ -188,6 +196,7 @@ async def serve_scheduler(state: SchedulerState, settings: ClusterSettings, stop
     metrics = SchedulerMetrics(partial(_ask, service, loop))
     exporter = start_exporter(metrics, settings, "scheduler", 0)
     await server.start()
+    listen(lambda: service.carry_out(state.told_to_end(time.monotonic())))
     ticking = asyncio.create_task(service.tick())
     interruption = asyncio.create_task(stop.wait())
     ends: set[asyncio.Future] = {service.code, interruption}
