@@ -54,4 +54,5 @@ class NodeCounters:
             dropped=self.dropped,
             keys=self.keys,
             parameter_bytes=self.parameter_bytes,
+            passed_over=self.passed_over,
         )
