@@ -83,7 +83,6 @@ def run_scheduler(settings: ClusterSettings) -> int:
         scheduler_timeout=settings.scheduler_timeout,
         min_workers=settings.min_workers,
         max_workers=settings.max_workers,
-        max_servers=settings.max_servers,
         host=socket.gethostname(),
         pid=os.getpid(),
     )
@@ -121,7 +120,7 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     service = ParameterService(settings, name)
     client = SchedulerClient(settings, name, service.endpoint)
     client.on_change = service.wake
-    service.synced, service.handed_over = client.synced, client.handed_over
+    service.synced = client.synced
     service.counters = client.counters
     profiler = ServerProfiler(controller)
     signals, exporter = StopSignals(settings.stop_timeout + LONGER, partial(_is_worth_while, client)), None

@@ -141,11 +141,6 @@ class SchedulerState:
             self._stop(now)
         return self._take()
 
-    def can_stop(self, node: str, ability: pb.CanStop, now: float) -> list[Action]:
-        """A worker's training has begun, or ended."""
-        member = self._seen(node, now)
-        if member is not None and member.is_active:
-            self._orderly.set_ability(member, ability)
     def told_to_end(self, now: float) -> list[Action]:
         """The scheduler itself was told to end, as others are at the same time if the job shall."""
         self._orderly.told = True
@@ -161,6 +156,11 @@ class SchedulerState:
         else:
             self._job.abort(f"{self._orderly.reason} {ADVICE}", now)
 
+    def can_stop(self, node: str, ability: pb.CanStop, now: float) -> list[Action]:
+        """A worker's training has begun, or ended."""
+        member = self._seen(node, now)
+        if member is not None and member.is_active:
+            self._orderly.set_ability(member, ability)
         return self._take()
 
     def at_step(self, node: str, step: int, now: float) -> list[Action]:

@@ -135,8 +135,6 @@ class SchedulerService:
             return self.state.finish(node, now)
         if kind == "synced":
             return self.state.synced(node, message.synced.shard, message.synced.node, now)
-        if kind == "handed_over":
-            return self.state.handed_over(node, message.handed_over, now)
         if kind == "can_stop":
             return self.state.can_stop(node, message.can_stop, now)
         if kind == "ask_stop":
