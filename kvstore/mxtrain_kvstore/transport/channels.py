@@ -22,4 +22,4 @@ def connect_to(endpoints: list[str], node: str, settings: ClusterSettings) -> Ch
             f"Expected: servers that listen with gRPC. Received: {', '.join(endpoints)}. "
             "Set MXTRAIN_KVSTORE_TRANSPORT=grpc on all nodes."
         )
-    return ZmqChannel(endpoints, node, key, close_timeout)
+    return ZmqChannel(endpoints, node, key, close_timeout, settings.heartbeat_timeout)

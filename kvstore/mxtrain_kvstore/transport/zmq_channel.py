@@ -10,6 +10,7 @@ import zmq
 from mxtrain_kvstore.distributed.channel import Incoming
 from mxtrain_kvstore.network import address_of
 from mxtrain_kvstore.transport.curve import secure_client
+from mxtrain_kvstore.transport.zmq_silence import notice_silence
 from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES, decode_frame, encode_frame
 
 #: Payloads of at least so many bytes are sent from where they lie, if they stay as they are.
@@ -20,15 +21,19 @@ class ZmqChannel:
     """Connections to servers at `endpoints` (as "tcp://host:port"), in the order of their ranks.
 
     node: this node's name; a connection's name is made of it. cluster_key: None on loopback. close_timeout: seconds
-    that closing may take to deliver what was sent.
+    that closing may take to deliver what was sent. patience: seconds of silence of a server's machine after which its
+    connection is made anew.
     """
 
-    def __init__(self, endpoints: list[str], node: str, cluster_key: str | None, close_timeout: float) -> None:
+    def __init__(
+        self, endpoints: list[str], node: str, cluster_key: str | None, close_timeout: float, patience: float
+    ) -> None:
         self.num_servers = len(endpoints)
         self.context = zmq.Context(io_threads=1)
         self._close_timeout = close_timeout
         self._node = node
         self._cluster_key = cluster_key
+        self._patience = patience
         self._connections = 0
         self._poller = zmq.Poller()
         self._sockets = [self._open(endpoint) for endpoint in endpoints]
@@ -50,6 +55,7 @@ class ZmqChannel:
         socket.sndhwm = socket.rcvhwm = 0  # what is under way is bounded by rounds, not by messages
         socket.maxmsgsize = MAX_PAYLOAD_BYTES
         socket.ipv6 = True
+        notice_silence(socket, self._patience)
         if self._cluster_key is not None:
             secure_client(socket, self._cluster_key)
         socket.connect(f"tcp://{address_of(endpoint, 'tcp')}")

@@ -13,6 +13,7 @@ from mxtrain.base import MXNetError
 from mxtrain_kvstore.network import in_url, node_host, require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.curve import Gatekeeper, secure_client, secure_server
+from mxtrain_kvstore.transport.zmq_silence import notice_silence
 from mxtrain_kvstore.wire.codec import MAX_PAYLOAD_BYTES
 from mxtrain_server.transport.data_plane import ZERO_COPY_BYTES, Arrival
 
@@ -33,6 +34,7 @@ class ZmqPlane:
         self._hello = hello
         self._dropped = dropped
         self._key = settings.cluster_key
+        self._patience = settings.heartbeat_timeout
         self._connected = 0
         self._endpoints: Mapping[str, str] = {}
         self._servers: dict[str, zmq.Socket] = {}
@@ -55,6 +57,8 @@ class ZmqPlane:
         socket.sndhwm = socket.rcvhwm = 0
         socket.maxmsgsize = MAX_PAYLOAD_BYTES
         socket.router_mandatory = True  # sending to a worker that is gone is an error, not silence
+        # who connects anew may come before the end of the last connection is known
+        socket.router_handover = True
         socket.handshake_ivl = _HANDSHAKE_TIME
         socket.ipv6 = True
         if self._key is not None:
@@ -134,6 +138,7 @@ class ZmqPlane:
         socket.sndhwm = socket.rcvhwm = 0  # what is under way is bounded by the workers' rounds
         socket.maxmsgsize = MAX_PAYLOAD_BYTES
         socket.ipv6 = True
+        notice_silence(socket, self._patience)
         if self._key is not None:
             secure_client(socket, self._key)
         socket.connect(self._endpoints[name])
