@@ -125,6 +125,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("min_workers", ("MXTRAIN_MIN_WORKERS",), _count, 1, "the job stops where fewer workers are left"),
     Setting("max_workers", ("MXTRAIN_MAX_WORKERS",), _count, 0, "workers that may be in the job when more join later"),
     Setting(
+        "max_servers",
+        ("MXTRAIN_MAX_SERVERS",),
+        _count,
+        0,
+        "servers that may be in the job when more join later; the keys are divided into at least so many shards",
+    ),
+    Setting(
         "staleness",
         ("MXTRAIN_STALENESS",),
         _count,
@@ -202,6 +209,7 @@ class ClusterSettings:
     scheduler_timeout: float = 60.0
     min_workers: int = 1
     max_workers: int = 0
+    max_servers: int = 0
     staleness: int | None = None
     backup_workers: int = 0
     transport: str = "auto"

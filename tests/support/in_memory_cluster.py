@@ -14,7 +14,7 @@ from mxtrain_kvstore.wire import messages as m
 from mxtrain_kvstore.wire.codec import decode, decode_frame, encode, encode_frame
 from mxtrain_server.parameters.memory import PrivateMemory, SegmentMemory
 from mxtrain_server.parameters.server_state import ServerState
-from mxtrain_server.replication.actions import Acknowledged, Drop, Forward, Reply, Synced
+from mxtrain_server.replication.actions import Acknowledged, Drop, Forward, HandedOver, Reply, Synced
 from mxtrain_server.replication.server_node import ServerNode, ServerView, ShardPlace
 from mxtrain_server.scheduler.shards import Shards
 
@@ -46,11 +46,20 @@ class Cluster:
     """Servers and a queue of messages on every way between two nodes; `deliver` decides when one arrives.
 
     A way is (from, to): a worker's is its rank, a server's its name; between worker and server the shard stands third.
-    held: ways on which nothing arrives for now.
+    held: ways on which nothing arrives for now. late_views: between servers and the scheduler there are ways, too; else
+    they hear each other at once.
     """
 
+    late_views = False
+
     def __init__(
-        self, num_workers: int, num_servers: int, shared: bool = False, auto: bool = True, replicas: int = 0
+        self,
+        num_workers: int,
+        num_servers: int,
+        shared: bool = False,
+        auto: bool = True,
+        replicas: int = 0,
+        num_shards: int = 0,
     ) -> None:
         self.memory: Any = OneProcessMemory() if shared else PrivateMemory()
         self.auto = auto
@@ -67,7 +76,8 @@ class Cluster:
         self.epoch = 0
         for number in range(num_servers):
             self.add_server(f"server{number}")
-        self.shards.form(list(self.nodes))
+        self.movable = replicas > 0 or num_shards > num_servers
+        self.shards.form(list(self.nodes), num_shards)
         self.change_view()
         self.clients = [self._client(rank) for rank in range(num_workers)]
 
@@ -80,16 +90,19 @@ class Cluster:
     def change_view(self) -> None:
         """Tell everybody who has which role now."""
         self.epoch += 1
-        self.routes = Routes(
-            self.epoch, tuple(Route(s.primary, s.primary) for s in self.shards.all), self.shards.replicas > 0
-        )
+        self.routes = Routes(self.epoch, tuple(Route(s.primary, s.primary) for s in self.shards.all), self.movable)
         for name in list(self.nodes):
-            self.tell_view(name)
+            if self.late_views:
+                self.put(("scheduler", name), self.view(), None)
+            else:
+                self.tell_view(name)
 
     def tell_view(self, name: str) -> None:
-        places = {s.number: ShardPlace(s.primary, s.backup, s.learner) for s in self.shards.all}
-        view = ServerView(self.epoch, places, self.workers, self.lost, self.names)
-        self.carry_out(name, self.nodes[name].set_view(view))
+        self.carry_out(name, self.nodes[name].set_view(self.view()))
+
+    def view(self) -> ServerView:
+        places = {s.number: ShardPlace(s.primary, s.backup, s.learner, s.successor) for s in self.shards.all}
+        return ServerView(self.epoch, places, self.workers, self.lost, self.names)
 
     def kill(self, name: str) -> None:
         """End a server; what it had sent may still arrive."""
@@ -115,7 +128,13 @@ class Cluster:
         if not queue:
             return False
         receiver, frames, payload = way[1], *queue.popleft()
+        if receiver == "scheduler":
+            self._tell_scheduler(way[0], frames)
+            return True
         if receiver not in self.nodes:
+            return True
+        if way[0] == "scheduler":
+            self.carry_out(receiver, self.nodes[receiver].set_view(frames))
             return True
         node = self.nodes[receiver]
         if len(way) == 3:
@@ -134,6 +153,10 @@ class Cluster:
             return node.enter(sender, *messages, payload)
         if isinstance(messages[0], m.SnapshotPart):
             return node.assemble(sender, messages[0], payload)
+        if isinstance(messages[0], m.Probe):
+            return node.probed(sender, messages[0])
+        if isinstance(messages[0], m.Behindhand):
+            return node.behindhand(sender, messages[0])
         return node.acknowledged(sender, messages[0])
 
     def carry_out(self, sender: str, actions: list) -> None:
@@ -145,11 +168,28 @@ class Cluster:
                 self.put((sender, action.node), frames, copied(action.payload))
             elif isinstance(action, Acknowledged):
                 self.put((sender, action.node), [encode(action.message)], None)
-            elif isinstance(action, Synced):
-                if self.shards.synced(action.shard, action.node):
-                    self.change_view()
+            elif isinstance(action, (Synced, HandedOver)) and self.late_views:
+                self.put((sender, "scheduler"), action, None)
+            elif isinstance(action, (Synced, HandedOver)):
+                self._tell_scheduler(sender, action)
             elif isinstance(action, Drop):
                 self.dropped.append(action.reason)
+
+    def _tell_scheduler(self, sender: str, action: Synced | HandedOver) -> None:
+        alive = list(self.nodes)
+        if isinstance(action, Synced):
+            changed = self.shards.synced(action.shard, action.node, sender, alive, self.epoch + 1)
+        else:
+            changed = self.shards.handed_over(action.shard, sender, action.node, action.epoch, alive)
+        if changed:
+            self.change_view()
+
+    def begin_move(self) -> bool:
+        """Let the next shard move that should; whether there is one."""
+        shard = self.shards.begin_move(list(self.nodes), self.epoch + 1)
+        if shard is not None:
+            self.change_view()
+        return shard is not None
 
     def _reply(self, sender: str, reply: Reply) -> None:
         rank = next((rank for rank, node in self.workers.items() if node == reply.node), None)
@@ -165,7 +205,7 @@ class Cluster:
     def ends(self) -> list["WorkerEnd"]:
         return [client.channel for client in self.clients]  # type: ignore[misc]
 
-    def put(self, way: tuple, frames: list, payload: Any) -> None:
+    def put(self, way: tuple, frames: Any, payload: Any) -> None:
         self.ways.setdefault(way, deque()).append((frames, payload))
 
     def waiting(self) -> list[tuple]:

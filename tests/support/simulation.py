@@ -45,6 +45,7 @@ class Plan:
     cuts: how often a server or worker is cut off, from the scheduler only, from one other node, or from everybody, for
     up to cut_seconds. Nothing is lost on the way, it comes when the cut ends (as TCP sends again), unless a connection
     breaks, too. Who is given up meanwhile goes on until then, and ends when it hears of it.
+    joins: servers that come while the job runs; the keys are divided into as many shards more.
     """
 
     rounds: int = 40
@@ -59,6 +60,7 @@ class Plan:
     reckless: bool = False
     cuts: int = 0
     cut_seconds: float = 12.0
+    joins: int = 0
 
 
 class Stopped(Exception):
@@ -75,6 +77,8 @@ class Job:
         self.doubled = 0
         self.cut: list[str] = []
         self.given_up: list[str] = []
+        self.joined: list[str] = []
+        self.moves = 0
         self.events = 0
 
 
@@ -119,7 +123,14 @@ class World:
         self.now = 0.0
         self.job = Job()
         self.rules = SchedulerRules(
-            "job", workers, servers, 1.0, 5.0, 60.0, 600.0, 5.0, replicas, replace_timeout=60.0, scheduler_timeout=40.0
+            "job",
+            workers,
+            servers,
+            *(1.0, 5.0, 60.0, 600.0, 5.0),
+            replicas=replicas,
+            replace_timeout=60.0,
+            scheduler_timeout=40.0,
+            max_servers=servers + self.plan.joins if self.plan.joins else 0,
         )
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
@@ -157,6 +168,8 @@ class World:
                 self.after(self.plan.death_spacing * self.random.random(), self._kill_somebody)
             if self.plan.cuts:
                 self.after(self.plan.death_spacing * self.random.random(), self._cut_somebody)
+            if self.plan.joins:
+                self.after(self.plan.death_spacing * self.random.random(), self._join)
             while not self.finished:
                 self.step()
         finally:
@@ -195,6 +208,14 @@ class World:
         self.after(1.0, lambda: self._beat(process))
         return process
 
+    def _join(self) -> None:
+        """One server more comes, whatever else is going on, once the job runs."""
+        state = self.scheduler.scheduler
+        if self.scheduler.alive and state is not None and state.phase == "running":
+            self.job.joined.append(self._start("server", -1).name)
+        if len(self.job.joined) < self.plan.joins:
+            self.after(self.plan.death_spacing * self.random.random(), self._join)
+
     def _kill_somebody(self) -> None:
         """One process dies and is started again, when all have recovered from the last death."""
         if len(self.job.killed) >= self.plan.deaths or self.finished:
@@ -210,7 +231,7 @@ class World:
         whole = state is not None and self.scheduler.alive and state.phase == "running"
         shards = whole and all(shard.backup for shard in state.shards.all) if self.rules.replicas else whole
         there = {(p.role, p.rank) for p in self.processes.values() if p.alive and p.registered}
-        expected = self.rules.num_workers - len(self.lost) + self.rules.num_servers
+        expected = self.rules.num_workers - len(self.lost) + self.rules.num_servers + len(self.job.joined)
         return bool(shards) and not self._cuts and len([x for x in there if x[0] != "scheduler"]) == expected
 
     def _kill(self, process: Process) -> None:
@@ -349,6 +370,10 @@ class World:
     def _synced(self, name: str, action: act.Synced, state: SchedulerState) -> list:
         return state.synced(name, action.shard, action.node, self.now)
 
+    def _handed_over(self, name: str, action: act.HandedOver, state: SchedulerState) -> list:
+        message = pb.HandedOver(shard=action.shard, node=action.node, epoch=action.epoch)
+        return state.handed_over(name, message, self.now)
+
     def _beat(self, process: Process) -> None:
         if process.alive:
             self._to_scheduler(process.name, lambda state: state.heartbeat(process.name, self.now))
@@ -432,6 +457,9 @@ class World:
             elif isinstance(action, act.Synced):
                 event = partial(self._synced, process.name, action)
                 self._to_scheduler(process.name, event)
+            elif isinstance(action, act.HandedOver):
+                self.job.moves += 1
+                self._to_scheduler(process.name, partial(self._handed_over, process.name, action))
 
     def _reply(self, sender: str, reply: act.Reply) -> None:
         process = self.processes.get(reply.node)

@@ -140,6 +140,10 @@ class SchedulerClient:
         """Say that another server now knows all of a shard."""
         self._outgoing.put(pb.NodeMessage(synced=pb.Synced(shard=shard, node=node)))
 
+    def handed_over(self, shard: int, node: str, epoch: int) -> None:
+        """Say that this server is not the primary of a shard any more: another knows all and can go on."""
+        self._outgoing.put(pb.NodeMessage(handed_over=pb.HandedOver(shard=shard, node=node, epoch=epoch)))
+
     def finish(self) -> None:
         """Say goodbye: this node has done its part. Waits for the answer, but not for long."""
         self._finishing = True
@@ -358,7 +362,7 @@ def routes_of(view: pb.View) -> Routes:
     """Where the shards are by a view."""
     endpoints = {node.node: node.endpoint for node in view.nodes}
     primaries = tuple(Route(shard.primary, endpoints.get(shard.primary, "")) for shard in view.shards)
-    return Routes(view.epoch, primaries, view.replicas > 0)
+    return Routes(view.epoch, primaries, view.replicas > 0 or view.movable)
 
 
 def _requests(outgoing: queue.SimpleQueue[pb.NodeMessage | None]) -> Iterator[pb.NodeMessage]:

@@ -44,10 +44,18 @@ class Synced(NamedTuple):
     node: str
 
 
+class HandedOver(NamedTuple):
+    """Tell the scheduler that this server has stopped to lead a shard, of which the successor knows all."""
+
+    shard: int
+    node: str
+    epoch: int
+
+
 class Drop(NamedTuple):
     """Count a message that made no sense."""
 
     reason: str
 
 
-Action = Reply | Forward | Acknowledged | Synced | Drop
+Action = Reply | Forward | Acknowledged | Synced | HandedOver | Drop

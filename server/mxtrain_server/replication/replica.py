@@ -4,6 +4,9 @@ The primary numbers every change of the shard, hands it to its followers, carrie
 has to say to workers until the followers have carried it out, too. Changes have the same effect everywhere because a
 `ServerState` depends on nothing but the order of its changes. So a follower that becomes the primary knows everything
 that any worker has been told.
+
+A primary that is to hand over takes no more commands. When its followers know all that it knows, it says so; the next
+view makes its successor the primary, and nobody is behind or ahead. Workers then send there what they sent meanwhile.
 """
 
 from __future__ import annotations
@@ -21,10 +24,14 @@ from mxtrain_kvstore.wire.codec import WireError
 from mxtrain_server.parameters import snapshot
 from mxtrain_server.parameters.answers import Answer
 from mxtrain_server.parameters.server_state import ServerState
-from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, Reply, Synced
+from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, HandedOver, Reply, Synced
 from mxtrain_server.replication.plain_bytes import from_bytes, to_bytes
 from mxtrain_server.replication.session import Session
 from mxtrain_server.replication.snapshot_parts import Assembly, snapshot_parts
+
+#: Number of the last change of a copy that knows nothing, or cannot know whether its primary knows the same.
+UNKNOWN = -1
+_NOT_ASKED = -2
 
 
 @dataclass
@@ -49,7 +56,10 @@ class Held(NamedTuple):
 
 
 class Replica:
-    """One shard. state: without knowledge at first. role: "primary" or "copy"; index: number of its last change."""
+    """One shard. state: without knowledge at first. role: "primary" or "copy"; index: number of its last change.
+
+    leader: the primary of a copy. successor: to whom a primary shall hand over; "": to nobody.
+    """
 
     def __init__(self, shard: int, state: ServerState) -> None:
         self.shard = shard
@@ -57,21 +67,28 @@ class Replica:
         self.role = "copy"
         self.index = 0
         self.epoch = 0
+        self.leader = self.successor = ""
         self.sessions: dict[str, Session] = {}
         self.followers: dict[str, Follower] = {}
         self.workers: dict[int, str] = {}
         self._mirrored = 0
         self._assembly: Assembly | None = None
-        self._asked = -1
+        self._asked = _NOT_ASKED
         self._probed = -1
+        self._reported = -1
         self._held: deque[Held] = deque()
         self._actions: list[Action] = []
 
     # ---------------------------------------------------------------- roles
 
-    def lead(self, epoch: int, copies: Mapping[str, bool]) -> list[Action]:
-        """Be the primary. copies: servers that hold or shall hold a copy; True: it knows the shard from its start."""
-        self.role, self.epoch, self._assembly = "primary", epoch, None
+    def lead(self, epoch: int, copies: Mapping[str, bool], successor: str = "") -> list[Action]:
+        """Be the primary. copies: servers that hold or shall hold a copy; True: it knows all that this one knows.
+
+        successor: the copy that shall be the primary.
+        """
+        stood_still = self.stands_still
+        self.role, self.epoch, self.leader, self._assembly = "primary", epoch, "", None
+        self.successor = successor
         for node in [node for node in self.followers if node not in copies]:
             del self.followers[node]
         for node, complete in copies.items():
@@ -80,26 +97,61 @@ class Replica:
             elif self.followers[node].synced and not complete:
                 self._actions.append(Synced(self.shard, node))  # the scheduler may not have heard it
         self._release()
+        if self.stands_still:
+            self._hand_over()
+        elif stood_still:
+            self._go_on()
         return self._take()
 
-    def follow(self, epoch: int) -> None:
-        """Be a copy."""
-        self.role, self.epoch = "copy", epoch
+    def follow(self, epoch: int, leader: str, complete: bool) -> None:
+        """Be a copy of the primary `leader`. complete: it knows nothing that is not known here.
+
+        Else a snapshot comes; until then nothing counts: the primary before may have told this copy more than the new
+        one, whose changes then have the same numbers.
+        """
+        if not complete and leader != self.leader:
+            self.index, self._asked, self._assembly = UNKNOWN, _NOT_ASKED, None
+        self.role, self.epoch, self.leader, self.successor = "copy", epoch, leader, ""
         self.followers.clear()
         self._held.clear()
+
+    def close(self) -> None:
+        """Hold this shard no more."""
+        _release_memory(self.state)
+
+    # ---------------------------------------------------------------- handing over
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether this is a primary that hands over: then it knows nothing that its successor will not know."""
+        follower = self.followers.get(self.successor)
+        return follower is not None and follower.synced
+
+    def _hand_over(self) -> None:
+        """Say that the successor can go on, once for every view, as soon as all followers know all."""
+        if self._reported != self.epoch and self._everybody_knows(self.index):
+            self._reported = self.epoch
+            self._actions.append(HandedOver(self.shard, self.successor, self.epoch))
+
+    def _go_on(self) -> None:
+        """The successor has died: workers send again what came meanwhile."""
+        for node, session in self.sessions.items():
+            self._tell_behind(node, session)
 
     def set_members(self, workers: Mapping[int, str], lost: Iterable[int]) -> list[Action]:
         """As the primary: other processes are the workers now, and the job goes on without the ranks in `lost`."""
         gone = sorted(rank for rank in lost if rank not in self.state.departed)
+        if self.stands_still:
+            return []  # the successor will do it
         if dict(workers) != self.workers or gone:
             self._change("", 0, 0, m.Membership([[rank, node] for rank, node in sorted(workers.items())], gone), None)
         return self._take()
 
     def _add_follower(self, node: str, complete: bool) -> None:
         """Let a server know what there is, and from then on every change."""
-        known = complete and self.index == 0
-        self.followers[node] = Follower(self.index if known else -1, mapped=known, synced=known)
-        if not known:
+        mapped = complete and self.index == 0
+        self.followers[node] = Follower(self.index if complete else UNKNOWN, mapped, synced=complete)
+        if not complete:
             self._send_snapshot(node)
 
     def _send_snapshot(self, node: str) -> None:
@@ -121,6 +173,8 @@ class Replica:
         session = self.sessions.get(node)
         if session is None:
             return [Drop(f"a {type(message).__name__} of a worker that has not been welcomed")]
+        if self.stands_still:
+            return []  # the worker will send it to the successor
         if type(message) in m.COMMANDS and number <= session.applied:
             self._answer_again(node, session, message)
         elif not session.is_next(number, message):
@@ -192,6 +246,8 @@ class Replica:
             follower.synced = True
             self._actions.append(Synced(self.shard, node))
         self._release()
+        if self.stands_still:
+            self._hand_over()
         return self._take()
 
     def enter(self, entry: m.Entry, message: Any, payload: np.ndarray | None) -> list[Action]:
@@ -213,11 +269,11 @@ class Replica:
         if self.role != "copy" or change <= self.index or self._asked == self.index or self._assembly is not None:
             return []
         self._asked = self.index
-        return [Acknowledged(node, m.Behindhand(self.shard, self.epoch, self.index))]
+        return [Acknowledged(node, m.Behindhand(self.shard, self.epoch, max(self.index, 0)))]
 
     def forget_question(self) -> None:
         """What was asked for has not come: it may be asked for again."""
-        self._asked, self._assembly = -1, None
+        self._asked, self._assembly = _NOT_ASKED, None
 
     def assemble(self, part: m.SnapshotPart, payload: np.ndarray) -> bool:
         """As a copy: take a part of a snapshot; whether it was the last one, and the snapshot is in force."""
@@ -229,7 +285,7 @@ class Replica:
             return False
         data, self._assembly = self._assembly.data, None
         self._load(from_bytes(data))
-        self.index, self._asked = part.change, -1
+        self.index, self._asked = part.change, _NOT_ASKED
         return True
 
     def teach_again(self, node: str) -> list[Action]:
@@ -239,13 +295,17 @@ class Replica:
         return self._take()
 
     def probe(self) -> list[Action]:
-        """As the primary, now and then: what waits since the last time may wait for what was lost on the way."""
+        """As the primary, now and then: what waits since the last time may wait for what was lost on the way.
+
+        A probe comes after all that was sent before: what of a snapshot has not come by then never will.
+        """
         for session in self.sessions.values():
             session.told = False
-        waiting = self._held[0].change if self._held else -1
-        if waiting >= 0 and waiting == self._probed:
-            message = m.Probe(self.shard, self.epoch, self.index)
-            self._actions += [Forward(node, message) for node, f in self.followers.items() if f.acked < self.index]
+        waiting = self._held[0].change if self._held else self.index if self.stands_still else -1
+        late = waiting >= 0 and waiting == self._probed
+        for node, follower in self.followers.items():
+            if follower.acked < self.index and (late or not follower.synced):
+                self._actions.append(Forward(node, m.Probe(self.shard, self.epoch, self.index)))
         self._probed = waiting
         return self._take()
 
@@ -267,6 +327,7 @@ class Replica:
             raise WireError(
                 f"Expected: what shard {self.shard} knows. Received: another tree ({error!r:.99})."
             ) from error
+        _release_memory(self.state)
         self.workers, self.sessions, self.state = workers, sessions, state
 
     # ---------------------------------------------------------------- answers
@@ -299,3 +360,10 @@ class Replica:
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
         return actions
+
+
+def _release_memory(state: ServerState) -> None:
+    """Nobody shall map what a state held any more; who has mapped it keeps it."""
+    for segment in state.segments:
+        if segment is not None and segment.file is not None:
+            state.memory.release(segment.file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,25 @@ import numpy as np
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters.server_state import ServerState
 from mxtrain_server.replication.actions import Action, Drop, Reply
-from mxtrain_server.replication.replica import Replica
+from mxtrain_server.replication.replica import UNKNOWN, Replica
 
-#: Workers that may wait for this server to hear of them.
+#: Workers that may wait for this server to hear of them, and messages of servers that are primaries by a later view.
 MAX_WAITING = 4096
+#: Bytes of values that come with such messages.
+MAX_EARLY_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
 class ShardPlace:
-    """Where a shard lies, by names of nodes; learner: a server that is catching up. "" where there is none."""
+    """Where a shard lies, by names of nodes; "" where there is none.
+
+    learner: a server that is catching up. successor: to which the primary shall hand over.
+    """
 
     primary: str
     backup: str = ""
     learner: str = ""
+    successor: str = ""
 
     @property
     def copies(self) -> dict[str, bool]:
@@ -52,6 +59,8 @@ class ServerNode:
         self.view = ServerView(0, {}, {})
         self._make_state = make_state
         self._waiting: list[m.Hello] = []
+        self._early: list[Callable[[], list[Action]]] = []
+        self._early_bytes = 0
         self._progressed: set[tuple[int, str]] = set()
 
     def set_view(self, view: ServerView) -> list[Action]:
@@ -63,16 +72,19 @@ class ServerNode:
         for shard, place in view.shards.items():
             if self.node == place.primary:
                 replica = self._replica(shard)
-                actions += replica.lead(view.epoch, place.copies)
+                actions += replica.lead(view.epoch, place.copies, place.successor)
                 actions += replica.set_members(view.workers, view.lost)
             elif self.node in place.copies:
-                self._replica(shard).follow(view.epoch)
-            else:
-                self.replicas.pop(shard, None)
+                self._replica(shard).follow(view.epoch, place.primary, place.copies[self.node])
+            elif shard in self.replicas:
+                self.replicas.pop(shard).close()
         waiting, self._waiting = self._waiting, []
         for hello in waiting:
             actions += self.greet(hello)
-        return actions
+        early, self._early, self._early_bytes = self._early, [], 0
+        for call in early:
+            actions += call()
+        return [*actions, *self.acknowledge()]
 
     def _replica(self, shard: int) -> Replica:
         if shard not in self.replicas:
@@ -119,7 +131,9 @@ class ServerNode:
 
     def enter(self, node: str, entry: m.Entry, message: Any, payload: np.ndarray | None) -> list[Action]:
         """A change from the primary at `node`."""
-        if not self._leads(node, entry.shard, entry.epoch):
+        if self._is_early(node, entry.shard, entry.epoch):
+            return self._keep(partial(self.enter, node, entry, message, payload), payload)
+        if not self._leads(node, entry.shard):
             return [Drop(f"a change of shard {entry.shard} from a server that is not its primary")]
         replica = self._replica(entry.shard)
         before = replica.index
@@ -130,7 +144,7 @@ class ServerNode:
 
     def probed(self, node: str, probe: m.Probe) -> list[Action]:
         """The primary at `node` waits for an acknowledgement."""
-        if not self._leads(node, probe.shard, probe.epoch):
+        if not self._leads(node, probe.shard):
             return []
         self._progressed.add((probe.shard, node))
         replica = self._replica(probe.shard)
@@ -139,22 +153,37 @@ class ServerNode:
 
     def assemble(self, node: str, part: m.SnapshotPart, payload: np.ndarray) -> list[Action]:
         """A part of a snapshot from the primary at `node`."""
-        if not self._leads(node, part.shard, part.epoch):
+        if self._is_early(node, part.shard, part.epoch):
+            return self._keep(partial(self.assemble, node, part, payload), payload)
+        if not self._leads(node, part.shard):
             return [Drop(f"a snapshot of shard {part.shard} from a server that is not its primary")]
         if self._replica(part.shard).assemble(part, payload):
             self._progressed.add((part.shard, node))
         return []
 
-    def _leads(self, node: str, shard: int, epoch: int) -> bool:
-        """Whether a node is the primary of a shard, or says so by a view that has not come here yet."""
+    def _leads(self, node: str, shard: int) -> bool:
+        """Whether a node is the primary of a shard of which this server has a copy."""
         place = self.view.shards.get(shard)
-        leads = place is not None and place.primary == node and self.node in place.copies
-        return leads or (epoch > self.view.epoch and node in self.view.servers)
+        return place is not None and place.primary == node and self.node in place.copies
+
+    def _is_early(self, node: str, shard: int, epoch: int) -> bool:
+        """Whether a server says that it is the primary of a shard by a view that has not come here yet."""
+        return epoch > self.view.epoch and node in self.view.servers and not self._leads(node, shard)
+
+    def _keep(self, call: Callable[[], list[Action]], payload: np.ndarray | None) -> list[Action]:
+        """Take a message when the view has come; where there are too many, what is lost is asked for again."""
+        nbytes = 0 if payload is None else payload.nbytes
+        if len(self._early) >= MAX_WAITING or self._early_bytes + nbytes > MAX_EARLY_BYTES:
+            return [Drop("a message of a server that is a primary by a later view")]
+        self._early.append(call)
+        self._early_bytes += nbytes
+        return []
 
     def acknowledge(self) -> list[Action]:
         """What primaries should hear, now that everything that has come is carried out."""
         progressed, self._progressed = self._progressed, set()
-        return [self.replicas[shard].acknowledge(node) for shard, node in progressed if shard in self.replicas]
+        known = {shard for shard, replica in self.replicas.items() if replica.index != UNKNOWN}
+        return [self.replicas[shard].acknowledge(node) for shard, node in progressed if shard in known]
 
     def tick(self) -> list[Action]:
         """Called about every second: what was lost on the way between servers is noticed."""

@@ -11,7 +11,7 @@ def server_view(view: pb.View) -> ServerView:
     workers = [node for node in view.nodes if node.role == pb.ROLE_WORKER]
     return ServerView(
         epoch=view.epoch,
-        shards={shard.number: ShardPlace(shard.primary, shard.backup, shard.learner) for shard in view.shards},
+        shards={s.number: ShardPlace(s.primary, s.backup, s.learner, s.successor) for s in view.shards},
         workers={node.rank: node.node for node in workers if node.state != pb.NODE_STATE_LOST},
         servers=frozenset(node.node for node in view.nodes if node.role == pb.ROLE_SERVER),
         lost=frozenset(node.rank for node in workers if node.state == pb.NODE_STATE_LOST),

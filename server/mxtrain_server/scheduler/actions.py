@@ -57,6 +57,7 @@ class SchedulerRules:
     scheduler_timeout: float = 60.0
     min_workers: int = 1
     max_workers: int = 0
+    max_servers: int = 0
     stop_timeout: float = 30.0
     host: str = ""
     pid: int = 0

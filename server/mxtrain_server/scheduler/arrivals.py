@@ -83,7 +83,7 @@ class Arrivals:
         job = self._job
         job.phase, job.deadline = "running", None
         job.log(f"all {len(job.members.by_node)} nodes are there: the job runs")
-        job.shards.form([member.node for member in job.members.of(pb.ROLE_SERVER)])
+        job.shards.form([member.node for member in job.members.of(pb.ROLE_SERVER)], job.rules.max_servers)
         job.announce_view()
 
     def _rank_for(self, request: pb.Register) -> int | None:
@@ -91,8 +91,9 @@ class Arrivals:
         if job.phase == "gathering":
             return None
         rank = job.members.free_rank(request.role, request.preferred_rank)
-        if rank is None and request.role == pb.ROLE_WORKER and job.phase == "running" and self._may_join(request):
-            rank = job.members.next_rank(request.role, job.rules.max_workers)
+        if rank is None and job.phase == "running" and self._may_join(request):
+            most = job.rules.max_workers if request.role == pb.ROLE_WORKER else job.rules.max_servers
+            rank = job.members.next_rank(request.role, most)
         return rank
 
     def _may_join(self, request: pb.Register) -> bool:
@@ -115,6 +116,8 @@ class Arrivals:
         rules = self._job.rules
         waiting, self._waiting = self._waiting, []
         for request, since in waiting:
+            if now - since >= rules.heartbeat_timeout + rules.end_timeout and request.role == pb.ROLE_SERVER:
+                request.preferred_rank = -1  # another has taken the place that it came for: any will do
             if request.node not in self._job.members.by_node and self._rank_for(request) is not None:
                 self.come(request, now)
             elif now - since < rules.heartbeat_timeout + rules.end_timeout:

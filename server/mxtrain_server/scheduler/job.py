@@ -30,6 +30,11 @@ class Job:
         self.streams: set[str] = set()
         self._actions: list[Action] = []
 
+    @property
+    def movable(self) -> bool:
+        """Whether shards may move from one server to another: workers keep then what they may have to send again."""
+        return self.rules.replicas > 0 or self.rules.max_servers > self.rules.num_servers
+
     # ---------------------------------------------------------------- actions
 
     def send(self, member: Member, message: pb.SchedulerMessage) -> None:
@@ -65,7 +70,13 @@ class Job:
         nodes = [member.to_proto() for member in self.members.everybody()]
         shards = [shard.to_proto() for shard in self.shards.all]
         view = pb.SchedulerMessage(
-            view=pb.View(epoch=self.epoch, nodes=nodes, shards=shards, replicas=self.rules.replicas)
+            view=pb.View(
+                epoch=self.epoch,
+                nodes=nodes,
+                shards=shards,
+                replicas=self.rules.replicas,
+                movable=self.movable,
+            )
         )
         for member in self.members.everybody():
             if member.is_active:

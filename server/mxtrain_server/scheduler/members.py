@@ -91,7 +91,8 @@ class Members:
     def free_rank(self, role: int, preferred: int) -> int | None:
         """The preferred rank where it is free, else the lowest free one; None where there is none."""
         taken = {member.rank for member in self.of(role) if not member.is_awaited}
-        free = [rank for rank in range(self.expected[role]) if rank not in taken]
+        awaited = {member.rank for member in self.of(role) if member.is_awaited}
+        free = sorted({*range(self.expected[role]), *awaited} - taken)
         if preferred in free:
             return preferred
         return free[0] if free else None

@@ -13,7 +13,7 @@ from mxtrain_kvstore.counters import NodeCounters
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.wire import messages as m
 from mxtrain_kvstore.wire.codec import WireError, decode, decode_frame, encode, encode_frame
-from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, Reply, Synced
+from mxtrain_server.replication.actions import Acknowledged, Action, Drop, Forward, HandedOver, Reply, Synced
 from mxtrain_server.replication.counting import count
 from mxtrain_server.replication.server_node import ServerNode
 from mxtrain_server.transport.data_plane import Arrival, DataPlane
@@ -31,7 +31,8 @@ class ParameterService:
     """Decodes what comes, lets the node answer, and sends what it says. `endpoint`: where the server is reached.
 
     name: this server's name in the job. dropped: messages and connections that made no sense. synced: called with
-    (shard, name of a server) when that server knows all of the shard. counters: brought up to date about every second.
+    (shard, name of a server) when that server knows all of the shard; handed_over: with (shard, name of a server, epoch
+    of the view) when it can go on with it. counters: brought up to date about every second.
     """
 
     def __init__(self, settings: ClusterSettings, name: str) -> None:
@@ -39,8 +40,9 @@ class ParameterService:
         self.node: ServerNode | None = None
         self.counters = NodeCounters()
         self.synced: Callable[[int, str], None] = lambda shard, node: None
+        self.handed_over: Callable[[int, str, int], None] = lambda shard, node, epoch: None
         self._introductions = Introductions()
-        hello = encode_frame(0, m.PeerHello(m.PROTOCOL, settings.job, name))
+        self._hello = hello = encode_frame(0, m.PeerHello(m.PROTOCOL, settings.job, name))
         make_plane = GrpcPlane if settings.transport == "grpc" else ZmqPlane
         self._plane: DataPlane = make_plane(settings, name, hello, self._drop)
         self.endpoint = self._plane.endpoint
@@ -146,6 +148,8 @@ class ParameterService:
                 self._send(self._introductions.to_server(action.node), [encode(action.message)])
             elif isinstance(action, Synced):
                 self.synced(action.shard, action.node)
+            elif isinstance(action, HandedOver):
+                self.handed_over(action.shard, action.node, action.epoch)
             else:
                 self._drop(action.reason)
 
@@ -156,6 +160,8 @@ class ParameterService:
         self._send(self._introductions.to_worker(reply.node, reply.shard), frames, reply.lasting)
 
     def _forward(self, forward: Forward) -> None:
+        if isinstance(forward.message, m.Probe):  # it may not have known this server when they were introduced
+            self._plane.send_to_server(forward.node, [self._hello], lasting=True)
         frames: list[Any] = [encode_frame(0, forward.message)]
         if forward.command is not None:
             frames.append(encode(forward.command))
