@@ -9,12 +9,13 @@ from job import Job
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(240)]
 
 
-@pytest.mark.parametrize("transport", ["shm", "tcp"])
+@pytest.mark.parametrize(("transport", "key"), [("shm", ""), ("tcp", ""), ("grpc", ""), ("grpc", "a secret")])
 @pytest.mark.parametrize("victim", ["server 0", "server 1"])
-def test_a_server_is_killed(tmp_path, victim, transport):
+def test_a_server_is_killed(tmp_path, victim, transport, key):
     script = training(pause=0.05)
     expected = undisturbed(tmp_path)
-    with Job(tmp_path, script, MXTRAIN_REPLICAS="1", MXTRAIN_KVSTORE_TRANSPORT=transport) as job:
+    env = {"MXTRAIN_REPLICAS": "1", "MXTRAIN_KVSTORE_TRANSPORT": transport, "MXTRAIN_CLUSTER_KEY": key}
+    with Job(tmp_path, script, **env) as job:
         for node in job.of("worker"):
             node.says("step 5")
         time.sleep(0.07)

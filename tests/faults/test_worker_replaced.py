@@ -21,9 +21,18 @@ POINTS = [
 @pytest.mark.parametrize("who", [0, 1])
 @pytest.mark.parametrize(("step", "where"), POINTS, ids=[where for _, where in POINTS])
 def test_a_worker_is_killed_and_replaced(tmp_path, who, step, where, replicas):
+    kill_and_replace(tmp_path, who, step, where, MXTRAIN_REPLICAS=replicas)
+
+
+@pytest.mark.parametrize(("step", "where"), [(7, "in push"), (10, "after barrier")])
+def test_the_same_over_grpc(tmp_path, step, where):
+    kill_and_replace(tmp_path, 1, step, where, MXTRAIN_REPLICAS="1", MXTRAIN_KVSTORE_TRANSPORT="grpc")
+
+
+def kill_and_replace(tmp_path, who, step, where, **env):
     expected = undisturbed(tmp_path)
     script = training(die_at=step, die_where=where, who=who)
-    with Job(tmp_path, script, MXTRAIN_REPLICAS=replicas, MXTRAIN_REPLACE_TIMEOUT="60") as job:
+    with Job(tmp_path, script, MXTRAIN_REPLACE_TIMEOUT="60", **env) as job:
         dead = job[f"worker {who}"]
         assert dead.process.wait(60) == -9, job.report()
         job.replace(dead.name, **SECOND)

@@ -88,8 +88,9 @@ def run(folder: Path, script: str, **env: str) -> None:
         assert all("done" in node.text for node in job.of("worker")), job.report()
 
 
-@pytest.mark.parametrize("transport", ["tcp", "shm"])
-@pytest.mark.parametrize("replicas", ["0", "1"])
+@pytest.mark.parametrize(
+    ("transport", "replicas"), [("tcp", "0"), ("tcp", "1"), ("shm", "0"), ("shm", "1"), ("grpc", "1")]
+)
 def test_two_bit(tmp_path: Path, transport: str, replicas: str) -> None:
     run(tmp_path, TWO_BIT, MXTRAIN_KVSTORE_TRANSPORT=transport, MXTRAIN_REPLICAS=replicas)
 

@@ -209,8 +209,9 @@ def test_the_script_serves_the_role_that_it_is_started_in(tmp_path):
         job.__exit__()
 
 
-def test_a_cluster_key_secures_both_planes(tmp_path):
-    with Job(tmp_path, ASYNC, MXTRAIN_CLUSTER_KEY="a secret") as job:
+@TRANSPORTS
+def test_a_cluster_key_secures_both_planes(tmp_path, transport):
+    with Job(tmp_path, ASYNC, MXTRAIN_CLUSTER_KEY="a secret", MXTRAIN_KVSTORE_TRANSPORT=transport) as job:
         for key in ("another", ""):
             stranger = job.start("worker", 0, MXTRAIN_CONNECT_TIMEOUT="3", MXTRAIN_CLUSTER_KEY=key)
             assert "No scheduler answered" in job.end(stranger)

@@ -34,7 +34,7 @@ def require_digests(job: Job, optimizer: str, workers: int) -> None:
 
 @pytest.mark.parametrize(
     ("transport", "optimizer", "workers"),
-    [("shm", "adam", 2), ("tcp", "adam", 3), ("tcp", "ftrl", 2), ("shm", "adagrad", 2)],
+    [("shm", "adam", 2), ("tcp", "adam", 3), ("tcp", "ftrl", 2), ("shm", "adagrad", 2), ("grpc", "adam", 2)],
 )
 def test_equal_bits_whatever_the_delays(tmp_path, transport, optimizer, workers):
     with Job(tmp_path, training(optimizer=optimizer), workers=workers, MXTRAIN_KVSTORE_TRANSPORT=transport) as job:
@@ -42,7 +42,7 @@ def test_equal_bits_whatever_the_delays(tmp_path, transport, optimizer, workers)
         require_digests(job, optimizer, workers)
 
 
-@pytest.mark.parametrize("transport", ["shm", "tcp"])
+@pytest.mark.parametrize("transport", ["shm", "tcp", "grpc"])
 def test_a_server_is_killed(tmp_path, transport):
     env = {"MXTRAIN_REPLICAS": "1", "MXTRAIN_KVSTORE_TRANSPORT": transport}
     with Job(tmp_path, training(delay=0.2), **env) as job:
