@@ -67,9 +67,12 @@ class Quorum:
         return bool(self.resting) and self.resting >= self.members
 
     def wake(self, segments: Iterable[Segment]) -> None:
-        """The barrier opens: who rests goes on at the round that the foremost of all has come to."""
+        """The barrier opens: who rests goes on at the round that the foremost of all has come to.
+
+        With backups nobody needs help: who is behind is told by its next pull which round it is.
+        """
         for segment in segments:
-            if not segment.num_blocks:
+            if self.backups or not segment.num_blocks:
                 continue
             foremost = np.maximum.reduce([segment.reached_by(rank) for rank in self.members])
             for rank in self.resting:
