@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from mxtrain.base import MXNetError
-from mxtrain_kvstore.network import require_key_beyond_loopback
+from mxtrain_kvstore.network import in_url, require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.tls import server_credentials
 from mxtrain_protos import scheduler_pb2 as pb
@@ -135,6 +135,8 @@ class SchedulerService:
             return self.state.finish(node, now)
         if kind == "synced":
             return self.state.synced(node, message.synced.shard, message.synced.node, now)
+        if kind == "handed_over":
+            return self.state.handed_over(node, message.handed_over, now)
         if kind == "can_stop":
             return self.state.can_stop(node, message.can_stop, now)
         if kind == "ask_stop":
@@ -215,24 +217,25 @@ def _ask(service: SchedulerService, loop: asyncio.AbstractEventLoop) -> pb.Statu
 
 
 def _bind(server: grpc.aio.Server, settings: ClusterSettings) -> int:
-    """Listen on the scheduler's address; returns the port."""
-    address, key = settings.scheduler_address, settings.cluster_key
-    require_key_beyond_loopback(settings.scheduler_host or "", key)
+    """Listen on this node's own address, or that by which others reach it where it has none; returns the port."""
+    host, key = settings.node_host or settings.scheduler_host or "", settings.cluster_key
+    address = f"{in_url(host)}:{settings.scheduler_port}"
+    require_key_beyond_loopback(host, key)
     try:
         if key is None:
             port = server.add_insecure_port(address)
         else:
             port = server.add_secure_port(address, server_credentials(key))
     except RuntimeError as error:
-        raise _cannot_listen(settings) from error
+        raise _cannot_listen(host, settings) from error
     if port == 0:
-        raise _cannot_listen(settings)
+        raise _cannot_listen(host, settings)
     return port
 
 
-def _cannot_listen(settings: ClusterSettings) -> MXNetError:
+def _cannot_listen(host: str, settings: ClusterSettings) -> MXNetError:
     return MXNetError(
-        f"The scheduler cannot listen on {settings.scheduler_address}: port {settings.scheduler_port} may be in use by "
-        "another process, or the address be another host's. End that process, or set another DMLC_PS_ROOT_PORT (or "
-        "DMLC_PS_ROOT_URI) on all nodes."
+        f"The scheduler cannot listen on {host}: port {settings.scheduler_port} may be in use by another process, or the "
+        "address be another host's. End that process, or set another DMLC_PS_ROOT_PORT (or DMLC_PS_ROOT_URI) on all "
+        "nodes."
     )
