@@ -235,7 +235,7 @@ def _bind(server: grpc.aio.Server, settings: ClusterSettings) -> int:
 
 def _cannot_listen(host: str, settings: ClusterSettings) -> MXNetError:
     return MXNetError(
-        f"The scheduler cannot listen on {host}: port {settings.scheduler_port} may be in use by another process, or the "
-        "address be another host's. End that process, or set another DMLC_PS_ROOT_PORT (or DMLC_PS_ROOT_URI) on all "
-        "nodes."
+        f"The scheduler cannot listen on {host}: port {settings.scheduler_port} may be in use by another process, or "
+        "the address be another host's. End that process, or set another DMLC_PS_ROOT_PORT (or DMLC_PS_ROOT_URI) on "
+        "all nodes."
     )
