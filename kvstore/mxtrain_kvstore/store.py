@@ -8,6 +8,7 @@ from typing import Any
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError, NameLookupError
 from mxtrain.ndarray import NDArray
 from mxtrain_kvstore.base import KVStoreBase, unknown_capability
+from mxtrain_kvstore.leases import Leases, LocalLeases
 from mxtrain_kvstore.pairs import Key
 
 
@@ -119,6 +120,17 @@ class KVStore(KVStoreBase):
     def num_summed(self) -> int:
         """How many workers' gradients are summed before an update: what `rescale_grad` should divide by."""
         return self.num_workers
+
+    def leases(
+        self, name: str, samples: int, size: int, *, in_turn: bool | None = None, epoch: int = 0, order: str = ""
+    ) -> Leases:
+        """Share the samples of a data set among the workers, as leases of `size` samples; see Leases.
+
+        name: of the data set in this store. in_turn: leases are dealt to the workers in turn; else who asks first gets
+        the next one; None: in turn where rounds wait for all workers. epoch: the first one. order: how positions are
+        put in order, in words. All but the worker's place in the job must be equal on all workers.
+        """
+        return LocalLeases(self, name, samples, size, epoch)
 
     def barrier(self) -> None:
         """Return when every worker has come to this point."""

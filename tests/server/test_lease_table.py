@@ -60,6 +60,7 @@ def test_an_epoch_is_over_when_all_have_run_out_and_not_before():
 def test_what_a_lost_worker_has_not_done_goes_to_who_waits():
     table = table_of(samples=8, size=8)
     assert table.take(0, 0, 0) == (LEASE, 0, 8)
+    assert table.take(1, 0, 0).outcome == WAIT
     table.run_out(1, 0, 0, False)
     table.report(0, 0, 0, 3)
     assert "worker 0 (3 of 8 samples done)" in table.explain()

@@ -4,6 +4,7 @@ from mxtrain.io.csv_iter import CSVIter
 from mxtrain.io.data_iter import DataIter
 from mxtrain.io.description import DataBatch, DataDesc
 from mxtrain.io.file_iter import MXDataIter
+from mxtrain.io.leased_iter import LeasedIter
 from mxtrain.io.libsvm_iter import LibSVMIter
 from mxtrain.io.mnist_iter import MNISTIter
 from mxtrain.io.ndarray_iter import NDArrayIter
@@ -15,6 +16,7 @@ __all__ = [
     "DataBatch",
     "DataDesc",
     "DataIter",
+    "LeasedIter",
     "LibSVMIter",
     "MNISTIter",
     "MXDataIter",

@@ -17,6 +17,7 @@ from mxtrain_kvstore.compression.parameters import read_params
 from mxtrain_kvstore.distributed import optimizer_states, positions, sparse
 from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.hyper_parameters import HyperParameters
+from mxtrain_kvstore.distributed.leases import DistLeases, TableForm
 from mxtrain_kvstore.distributed.node import WorkerNode
 from mxtrain_kvstore.distributed.parameter import Parameter
 from mxtrain_kvstore.local import reduce_into
@@ -337,6 +338,26 @@ class DistKVStore(KVStore):
         for parameter in self._parameters.values():
             self._client.settle(parameter)
         return max((parameter.passed for parameter in self._parameters.values()), default=0)
+
+    def leases(
+        self, name: str, samples: int, size: int, *, in_turn: bool | None = None, epoch: int = 0, order: str = ""
+    ) -> DistLeases:
+        """Share the samples of a data set among the workers; see KVStore.leases."""
+        waits = "async" not in self.type or self._node.settings.staleness is not None
+        form = TableForm(samples, size, waits if in_turn is None else in_turn, order)
+        leases = DistLeases(
+            self,
+            self._client,
+            self._number,
+            self._parameters,
+            name,
+            form,
+            epoch,
+            pauses=waits,
+            joined=self._node.scheduler.joins,
+        )
+        self._node.before_goodbye.append(weakref.WeakMethod(leases.close))
+        return leases
 
     def barrier(self) -> None:
         """Return when every worker has come to this point; the servers have then taken all pushes before it."""

@@ -8,6 +8,8 @@ import os
 import secrets
 import sys
 import threading
+import weakref
+from collections.abc import Callable
 from typing import ClassVar
 
 from mxtrain.base import MXNetError
@@ -48,6 +50,7 @@ class WorkerNode:
         self.scheduler = SchedulerClient(settings, self.name)
         self.shared = SharedMemory() if settings.shares_memory and SharedMemory.available() else None
         self.stores = 0
+        self.before_goodbye: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._closed = False
         self._pid = os.getpid()
         try:
@@ -144,6 +147,9 @@ class WorkerNode:
     def _say_goodbye(self) -> None:
         try:
             self.client.wait_timeout = self.settings.end_timeout
+            for reference in self.before_goodbye:
+                if (part := reference()) is not None:
+                    part()
             self.client.ask_all(m.Farewell)
         except MXNetError as failure:
             _log.error("worker %d: %s", self.rank, failure)

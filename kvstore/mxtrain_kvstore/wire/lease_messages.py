@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mxtrain_kvstore.wire.fields import NAME, REQUEST, STORE, message
 from mxtrain_kvstore.wire.schema import Flag, Integer, Text
 
-#: Outcomes of TakeLease: a lease; one for a worker that had run out; none for now; the epoch is over for everybody.
+#: Outcomes of TakeLease: a lease; one for a worker that was told to wait; wait; the epoch is over for everybody.
 LEASE, BACK, WAIT, OVER = "lease", "back", "wait", "over"
 
 

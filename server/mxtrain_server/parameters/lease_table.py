@@ -72,7 +72,8 @@ class LeaseTable:
         self.queues: dict[int, deque[Piece]] = {}
         self.held: dict[int, Held] = {}
         self.taken: dict[int, int] = {}
-        self.waiting: set[int] = set()
+        self.told: set[int] = set()  # who has heard that there is no lease, and may have paused
+        self.waiting: set[int] = set()  # who says that it waits
         self.quitters: set[int] = set()
         if self.form.in_turn:
             self._deal(self.common)
@@ -98,8 +99,8 @@ class LeaseTable:
         """Go on without a worker: others get what it has not done."""
         if rank in self.members:
             self.members.discard(rank)
-            self.waiting.discard(rank)
-            self.quitters.discard(rank)
+            for ranks in (self.told, self.waiting, self.quitters):
+                ranks.discard(rank)
             self.history.pop(rank, None)
             self._give_back(rank)
             self._deal_again()
@@ -125,8 +126,10 @@ class LeaseTable:
         self.held.pop(rank, None)
         piece = self._next_piece(rank)
         if piece is None:
+            self.told.add(rank)
             return Granted(WAIT)
-        granted = Granted(BACK if rank in self.waiting else LEASE, *piece)
+        granted = Granted(BACK if rank in self.told else LEASE, *piece)
+        self.told.discard(rank)
         self.waiting.discard(rank)
         self.held[rank] = Held(number, *piece)
         self.taken[rank] = number + 1
@@ -220,6 +223,7 @@ class LeaseTable:
             "queues": [[rank, list(queue)] for rank, queue in self.queues.items()],
             "held": [[rank, *astuple(held)] for rank, held in self.held.items()],
             "taken": list(self.taken.items()),
+            "told": sorted(self.told),
             "waiting": sorted(self.waiting),
             "quitters": sorted(self.quitters),
             "history": [[rank, list(epochs.items())] for rank, epochs in self.history.items()],
@@ -233,7 +237,7 @@ class LeaseTable:
         table.queues = {rank: _pieces(queue) for rank, queue in tree["queues"]}
         table.held = {rank: Held(*fields) for rank, *fields in tree["held"]}
         table.taken = dict(tree["taken"])
-        table.waiting, table.quitters = set(tree["waiting"]), set(tree["quitters"])
+        table.told, table.waiting, table.quitters = (set(tree[name]) for name in ("told", "waiting", "quitters"))
         table.history = {
             rank: {epoch: [Granted(*granted) for granted in had] for epoch, had in epochs}
             for rank, epochs in tree["history"]

@@ -15,20 +15,27 @@ class Quorum:
 
     members: ranks; the set is shared with the store. backups: how many workers a round may do without; a worker that
     has left is one of them. resting: members that stand in a barrier, and will not push until all have come to it.
+    paused: members that have no data for now.
     """
 
     def __init__(self, members: set[int], backups: int = 0) -> None:
         self.members = members
         self.backups = backups
         self.resting: set[int] = set()
+        self.paused: set[int] = set()
         self._known = set(members)
         self._barriers: dict[int, int] = {}  # by rank: the last one that it came to
+
+    @property
+    def active(self) -> set[int]:
+        """The members that push."""
+        return self.members - self.resting - self.paused
 
     # ---------------------------------------------------------------- rounds
 
     def lowest(self, segment: Segment, first: int, stop: int) -> np.ndarray:
         """For each block the last round that enough members have pushed. There must be members."""
-        active = self.members - self.resting
+        active = self.active
         rounds = [segment.reached_by(rank)[first:stop] for rank in active or self.members]
         if not active:
             return np.maximum.reduce(rounds)
@@ -37,8 +44,7 @@ class Quorum:
 
     def missing(self, segment: Segment, first: int, stop: int, wanted: np.ndarray) -> list[int]:
         """The members that have not pushed some rounds of blocks, and may do so yet."""
-        active = sorted(self.members - self.resting)
-        return [rank for rank in active if bool((segment.reached_by(rank)[first:stop] < wanted).any())]
+        return [rank for rank in sorted(self.active) if bool((segment.reached_by(rank)[first:stop] < wanted).any())]
 
     # ---------------------------------------------------------------- members
 
@@ -51,6 +57,7 @@ class Quorum:
         """A worker will push no more."""
         self.members.discard(rank)
         self.resting.discard(rank)
+        self.paused.discard(rank)
         self._barriers.pop(rank, None)
 
     def rest(self, rank: int, barrier: int) -> bool:
@@ -67,7 +74,12 @@ class Quorum:
         return bool(self.resting) and self.resting >= self.members
 
     def wake(self, segments: Iterable[Segment]) -> None:
-        """The barrier opens: who rests goes on at the round that the foremost of all has come to.
+        """The barrier opens: who rests goes on."""
+        self.catch_up(self.resting, segments)
+        self.resting.clear()
+
+    def catch_up(self, ranks: Iterable[int], segments: Iterable[Segment]) -> None:
+        """Some members go on at the round that the foremost of all has come to.
 
         With backups nobody needs help: who is behind is told by its next pull which round it is.
         """
@@ -75,9 +87,8 @@ class Quorum:
             if self.backups or not segment.num_blocks:
                 continue
             foremost = np.maximum.reduce([segment.reached_by(rank) for rank in self.members])
-            for rank in self.resting:
+            for rank in ranks:
                 segment.shift(rank, foremost - segment.reached_by(rank))
-        self.resting.clear()
 
     # ---------------------------------------------------------------- copies
 
@@ -87,6 +98,7 @@ class Quorum:
             "members": sorted(self.members),
             "backups": self.backups,
             "resting": sorted(self.resting),
+            "paused": sorted(self.paused),
             "known": sorted(self._known),
             "barriers": sorted(self._barriers.items()),
         }
@@ -97,3 +109,4 @@ class Quorum:
         self.members.update(tree["members"])
         self.backups, self.resting, self._known = tree["backups"], set(tree["resting"]), set(tree["known"])
         self._barriers = dict(tree["barriers"])
+        self.paused = set(tree["paused"])

@@ -13,6 +13,7 @@ from mxtrain_kvstore.wire import messages as m
 from mxtrain_server.parameters.answers import Answer, frames_of
 from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.intervals import equal_runs, runs_where
+from mxtrain_server.parameters.lease_requests import LeaseRequests
 from mxtrain_server.parameters.member_requests import MemberRequests
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.mirrors import Mirrors
@@ -58,6 +59,7 @@ class ServerState:
         self.parked: list[Parked] = []
         self.mirrors = Mirrors(memory)
         self.rows = RowRequests(self)
+        self.leases = LeaseRequests(self)
         self._lookups: list[tuple[int, m.Lookup]] = []
         self._members = MemberRequests(self)
         self._handlers: dict[type[Any], Callable[..., None]] = _handlers(self, self._members)
@@ -318,6 +320,7 @@ class ServerState:
         """A worker's process is gone: whoever takes its place asks again, from memory of its own."""
         self.mirrors.forget(rank)
         self.rows.forget(rank)
+        self.leases.forget(rank)
         for parked in self.parked:
             parked.drop(rank)
         self._lookups = [question for question in self._lookups if question[0] != rank]
@@ -328,10 +331,12 @@ class ServerState:
             self.parked[segment.number].drop(rank)
             self.mirrors.forget(rank, segment)
             self.rows.forget(rank, segment)
+        self.leases.leave(rank, store.number)
 
     def free(self, store: Store) -> None:
         """Give back the memory of a store that everybody has left."""
         del self.stores[store.number]
+        self.leases.drop(store.number)
         for segment in store.segments:
             self.segments[segment.number] = None
             self.parked[segment.number] = Parked()
@@ -445,4 +450,5 @@ def _handlers(state: ServerState, members: MemberRequests) -> dict[type[Any], Ca
         m.ReadRounds: positions.read_rounds,
         m.ReadReached: members.read_reached,
         m.JoinStore: members.join_store,
+        **state.leases.handlers(),
     }

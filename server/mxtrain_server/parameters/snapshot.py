@@ -30,6 +30,7 @@ def dump(state: ServerState) -> dict[str, Any]:
         "stores": [_dump_store(store) for store in state.stores.values()],
         "positions": state.positions.dump(),
         "rows": state.rows.dump(),
+        "leases": state.leases.dump(),
         "mirrors": [[rank, number, file] for (rank, number), file in state.mirrors.files.items()],
     }
 
@@ -40,6 +41,7 @@ def load(state: ServerState, tree: Mapping[str, Any]) -> None:
     state.departed = set(tree["departed"])
     state.positions.load(tree["positions"])
     state.rows.load(tree["rows"])
+    state.leases.load(tree["leases"])
     state.segments = [None if part is None else _load_segment(part, state.memory) for part in tree["segments"]]
     state.parked = [Parked() for _ in state.segments]
     for part in tree["stores"]:
@@ -92,6 +94,7 @@ def _dump_store(store: Store) -> dict[str, Any]:
         "keeps_previous": store.keeps_previous,
         "quorum": store.quorum.dump(),
         "late": store.late,
+        "pauses": store.pauses.dump(),
         "directory": list(store.directory.values()),
         "optimizer": store.updates.description(),
         "updates": store.updates.dump(),
@@ -108,6 +111,7 @@ def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
     store = Store(tree["number"], tree["mode"], set(), tree["keeps_previous"], tree["staleness"], quorum["backups"])
     store.quorum.load(quorum)
     store.late = tree["late"]
+    store.pauses.load(tree["pauses"])
     for segment in segments:
         if segment.store == store.number:
             store.adopt(segment)

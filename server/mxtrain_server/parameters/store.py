@@ -13,6 +13,7 @@ from mxtrain_server.parameters.errors import RequestError
 from mxtrain_server.parameters.intervals import equal_runs, runs_where
 from mxtrain_server.parameters.memory import Memory
 from mxtrain_server.parameters.optimizer_changes import OptimizerChanges
+from mxtrain_server.parameters.pauses import Pauses, Place
 from mxtrain_server.parameters.quorum import Quorum
 from mxtrain_server.parameters.row_pieces import RowsPiece, Table, as_rows, row_sum
 from mxtrain_server.parameters.segment import Segment
@@ -57,6 +58,7 @@ class Store:
         self.mode = mode
         self.members = members
         self.quorum = Quorum(members, backups if mode == "sync" else 0)
+        self.pauses = Pauses(self.quorum)
         # who is passed over has seen none of the weights in between, and will not ask for them
         self.keeps_previous = keeps_previous and mode == "sync" and not self.quorum.backups
         self.staleness = staleness if mode == "async" else None
@@ -279,7 +281,7 @@ class Store:
         Rounds do not wait for who is no member, nor for a process whose rank, before it died, had pushed the next one;
         nor for who stands in a barrier, or may be passed over.
         """
-        if self.mode != "sync" or rank not in self.members - self.quorum.resting or self.quorum.backups:
+        if self.mode != "sync" or rank not in self.quorum.active or self.quorum.backups:
             return False
         return bool((segment.reached_by(rank)[first:stop] <= number).all())
 
@@ -305,11 +307,25 @@ class Store:
     def leave(self, rank: int) -> list[CompletedRun]:
         """Go on without a worker; returns what had been waiting for nobody else."""
         self.quorum.leave(rank)
+        self.pauses.forget(rank)
         return self._go_on_without()
 
     def rest(self, rank: int, barrier: int) -> list[CompletedRun]:
         """Go on without a worker until it pushes again: it has come to its barrier of that number."""
         return self._go_on_without() if self.waits and self.quorum.rest(rank, barrier) else []
+
+    def pause(self, rank: int, table: str, place: Place) -> list[CompletedRun]:
+        """Go on without a worker that has no data for now; see Pauses."""
+        return self._go_on_everywhere() if self.pauses.pause(rank, table, place) else []
+
+    def resume(self, table: str, epoch: int) -> list[CompletedRun]:
+        """Go on with all workers who had no data."""
+        return self._go_on_everywhere() if self.pauses.resume(table, epoch, self.segments) else []
+
+    def come_back(self, rank: int, table: str, place: Place, number: int) -> list[CompletedRun]:
+        """Go on with a worker that has data again, after round `number`."""
+        changed = self.pauses.come_back(rank, table, place, number, self.segments)
+        return self._go_on_everywhere() if changed else []
 
     def _go_on_without(self) -> list[CompletedRun]:
         """One worker less may push. When all have come to the barrier, all are at the same rounds again."""

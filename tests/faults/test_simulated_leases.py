@@ -1,0 +1,27 @@
+"""Leases in whole jobs in simulated time: whoever dies, every sample counts once an epoch, and nobody hangs."""
+
+import pytest
+from leased_worker import check_leases
+from simulation import Plan
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
+
+ORDERS = pytest.mark.parametrize("in_turn", [True, False], ids=["in turn", "first come"])
+CALM = Plan(deaths=0, breaks=0.0, doubles=0.0)
+
+
+@ORDERS
+def test_nothing_goes_wrong(in_turn):
+    check_leases(1, in_turn, plan=CALM)
+
+
+@ORDERS
+def test_processes_die_and_are_replaced(in_turn):
+    for seed in range(20):
+        check_leases(seed, in_turn, plan=Plan(deaths=4, death_spacing=0.5))
+
+
+@ORDERS
+def test_a_worker_is_lost_for_good(in_turn):
+    for seed in range(100, 120):
+        check_leases(seed, in_turn, lost=1, plan=Plan(deaths=4, death_spacing=0.5))
