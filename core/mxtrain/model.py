@@ -5,7 +5,7 @@ from mxtrain_worker.checkpoint import load_checkpoint, load_params, save_checkpo
 from mxtrain_worker.feed_forward import FeedForward
 from mxtrain_worker.kvstore_setup import create_kvstore as _create_kvstore
 from mxtrain_worker.kvstore_setup import initialize_kvstore as _initialize_kvstore
-from mxtrain_worker.orderly_stop import OrderlyStop, TrainingStopped
+from mxtrain_worker.orderly_stop import OrderlyStop, TrainingLeft, TrainingStopped
 from mxtrain_worker.parameter_update import update_params as _update_params
 from mxtrain_worker.parameter_update import update_params_on_kvstore as _update_params_on_kvstore
 from mxtrain_worker.training_checkpoint import TrainingCheckpoint
@@ -15,6 +15,7 @@ __all__ = [
     "FeedForward",
     "OrderlyStop",
     "TrainingCheckpoint",
+    "TrainingLeft",
     "TrainingStopped",
     "_create_kvstore",
     "_initialize_kvstore",

@@ -181,3 +181,29 @@ def test_after_a_signal_dead_workers_are_not_awaited(order: list[str]) -> None:
         now += 1
         actions = state.told_to_end(now) if event == "told" else state.disconnected(event, now)
     assert [kind for _, kind in sent(actions)][-2:] == ["abort", "abort"], "servers end at once"
+
+
+def joined(**changes: object) -> SchedulerState:
+    """A job of workers a and b that c has joined."""
+    state = training(max_workers=3, **changes)
+    state.register(register("worker", "c"), 1.0)
+    state.can_stop("c", pb.CanStop(can=True), 1.0)
+    return state
+
+
+@pytest.mark.parametrize("replace_timeout", [0, 60])
+def test_a_worker_that_joined_leaves_alone_though_nobody_could_take_its_place(replace_timeout: float) -> None:
+    state = joined(replace_timeout=replace_timeout)
+    assert state.ask_stop("c", "SIGTERM", 2.0) == []
+    assert leaves(state.tick(7.0)) == ["c"]
+    state.finish("c", 7.5)
+    assert state.phase == "running"
+
+
+def test_nobody_waits_for_a_new_process_where_one_that_joined_is_killed() -> None:
+    state = joined(replace_timeout=60)
+    assert "the job goes on without it" in str(state.disconnected("c", 2.0))
+    states = {node.rank: node.state for node in state.status(2.0).nodes if node.role == pb.ROLE_WORKER}
+    assert states[2] == pb.NODE_STATE_LOST
+    actions = state.register(register("worker", "d", preferred_rank=2), 3.0)
+    assert [a.message.welcome.joins for a in actions if isinstance(a, Send) and a.message.HasField("welcome")] == [True]

@@ -26,6 +26,10 @@ class TrainingStopped(SystemExit):
         self.checkpoint = checkpoint
 
 
+class TrainingLeft(SystemExit):
+    """A worker that joined a running job was told to end, and nobody else; uncaught, it ends the process in order."""
+
+
 class OrderlyStop:
     """While this is entered, SIGTERM and SIGINT stop a training between two steps; a second one acts at once.
 
@@ -51,7 +55,7 @@ class OrderlyStop:
     def __enter__(self) -> "OrderlyStop":
         if self._kvstore is not None:
             self._kvstore.stop_agreement.open(self._saves, "async" not in self._kvstore.type)
-        if self._saves and threading.current_thread() is threading.main_thread():
+        if (self._saves or self._has_joined) and threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._take) for number in _SIGNALS}
         return self
 
@@ -95,10 +99,17 @@ class OrderlyStop:
             self._leave()
         return is_due
 
+    @property
+    def _has_joined(self) -> bool:
+        """Whether this worker came to a job that ran already, which can do without it again."""
+        return self._kvstore is not None and self._kvstore.rank >= self._kvstore.num_workers
+
     def _leave(self) -> None:
-        """Nobody else was told to end: die as if killed, so that a new process takes this one's place."""
+        """Nobody else was told to end: leave in order, or die as if killed, so that a new process takes the place."""
         _log.warning("this worker alone was told to end: the job goes on")
         self._give_signals_back()
+        if self._has_joined:
+            raise TrainingLeft(0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
 

@@ -84,7 +84,9 @@ class Deaths:
                 self._leave_out(member, "is dead, and the job is to end", now)
 
     def _mark_dead(self, member: Member, now: float) -> None:
-        timeout = 0.0 if self._job.stopping else self._job.rules.replace_timeout
+        # who joined later has no place that must be filled: a new process joins as it did
+        is_awaited = not self._job.stopping and not self._job.members.has_joined(member)
+        timeout = self._job.rules.replace_timeout if is_awaited else 0.0
         member.state, member.waiting_since = pb.NODE_STATE_DEAD, None
         member.replace_by = now + timeout if timeout else None
 

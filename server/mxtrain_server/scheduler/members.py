@@ -97,6 +97,10 @@ class Members:
             return preferred
         return free[0] if free else None
 
+    def has_joined(self, member: Member) -> bool:
+        """Whether a worker came to a job that ran already, beside those that it was started with."""
+        return member.role == pb.ROLE_WORKER and member.rank >= self.expected[pb.ROLE_WORKER]
+
     def next_rank(self, role: int, most: int) -> int | None:
         """The rank after all that were ever given; None where that makes more than `most` nodes that take part."""
         if len(self.taking_part(role)) >= most:

@@ -39,7 +39,8 @@ class OrderlyStop:
     def ask(self, member: Member, reason: str, now: float) -> bool:
         """A node was told to end; whether the job therefore has to."""
         self._asked.setdefault(member.node, (reason, now))
-        if member.role != pb.ROLE_WORKER or not self._job.rules.replace_timeout:
+        can_leave = self._job.rules.replace_timeout or self._job.members.has_joined(member)
+        if member.role != pb.ROLE_WORKER or not can_leave:
             return True
         return self.told or all(worker.node in self._asked for worker in self._job.members.active(pb.ROLE_WORKER))
 
@@ -114,7 +115,7 @@ class OrderlyStop:
         for node, (_, since) in list(self._asked.items()):
             if not self._job.stopping and now - since >= _ALONE_AFTER and node in self._job.members.by_node:
                 member = self._job.members.by_node[node]
-                self._job.log(f"{member.name} alone was told to end: a new process may take its place", problem=True)
+                self._job.log(f"{member.name} alone was told to end: the job goes on", problem=True)
                 self._job.send(member, pb.SchedulerMessage(leave=pb.Leave()))
                 del self._asked[node]
         if self._abort_at is not None and now >= self._abort_at:
