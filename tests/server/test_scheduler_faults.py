@@ -156,13 +156,75 @@ def test_who_does_not_come_back_is_dead() -> None:
     for node, role, rank in (("s", "server", 0), ("a", "worker", 0), ("b", "worker", 1)):
         state.register(again(node, role, rank, view), 10.0)
     assert state.phase == "gathering"
-    for node in "sab":
-        state.heartbeat(node, 14.0)
-    actions = state.tick(15.0)
+    assert state.tick(12.4) == []
+    actions = state.tick(12.5)
     assert state.phase == "running"
     assert states(last_view(actions))["t"] == pb.NODE_STATE_DEAD
     assert places(last_view(actions)) == [("s", "", ""), ("s", "", "")]
     assert sent(state.register(again("t", "server", 1, view), 16.0)) == [("t", "refused")]
+
+
+def taken_over(back: str, view: pb.View, **changes: object) -> SchedulerState:
+    """A new scheduler to which some nodes have come again at 10 s."""
+    state = SchedulerState(rules(scheduler_timeout=40, **changes), 10.0)
+    for node in view.nodes:
+        if node.node in back:
+            role = "server" if node.role == pb.ROLE_SERVER else "worker"
+            state.register(again(node.node, role, node.rank, view), 10.0)
+    return state
+
+
+def view_of(state: SchedulerState) -> pb.View:
+    return pb.View(epoch=4, nodes=state.status(0).nodes, shards=state.status(0).shards, replicas=1)
+
+
+def test_a_new_scheduler_waits_only_while_nodes_come() -> None:
+    view = view_of(running())
+    state = taken_over("sa", view)
+    state.tick(12.0)
+    state.register(again("b", "worker", 1, view), 12.0)
+    state.tick(14.4)
+    assert state.phase == "gathering"
+    state.tick(14.5)
+    assert state.phase == "running"
+
+
+def test_where_most_are_missing_a_new_scheduler_waits_longer() -> None:
+    state = taken_over("s", view_of(running(replace_timeout=20)), replace_timeout=20)
+    state.tick(29.9)
+    assert state.phase == "gathering"
+    state.tick(30.0)
+    assert state.phase == "running"
+
+
+@pytest.mark.parametrize("node", ["b", "t"])
+def test_who_is_missed_by_nobody_else_has_more_time(node: str) -> None:
+    """A worker that nobody may replace, and a server that alone knows its shard: they may live and only be late."""
+    view = view_of(running(replicas=0))
+    state = taken_over({"b": "sta", "t": "sab"}[node], view, replicas=0)
+    actions = state.tick(12.5)
+    assert (state.phase, states(last_view(actions))[node]) == ("running", pb.NODE_STATE_ACTIVE)
+    role, rank = ("worker", 1) if node == "b" else ("server", 1)
+    assert sent(state.register(again(node, role, rank, view), 15.0))[0] == (node, "welcome")
+    state = taken_over({"b": "sta", "t": "sab"}[node], view, replicas=0)
+    state.tick(12.5)
+    for other in set("stab") - {node}:
+        state.heartbeat(other, 17.0)
+    actions = state.tick(17.6)
+    assert "worker 1" in str(actions) if node == "b" else "nobody else knew" in texts(actions, "abort")[0]
+
+
+def test_two_servers_that_know_the_same_are_both_waited_for() -> None:
+    state = taken_over("ab", view_of(running()))
+    assert states(last_view(state.tick(12.5)))["s"] == pb.NODE_STATE_ACTIVE
+
+
+def test_a_worker_that_may_be_replaced_can_come_late() -> None:
+    view = view_of(running(replace_timeout=20))
+    state = taken_over("sta", view, replace_timeout=20)
+    assert states(last_view(state.tick(12.5)))["b"] == pb.NODE_STATE_DEAD
+    actions = state.register(again("b", "worker", 1, view), 15.0)
+    assert states(last_view(actions))["b"] == pb.NODE_STATE_ACTIVE
 
 
 @pytest.mark.parametrize("change", [{"protocol": 1}, {"job": "other"}])

@@ -98,6 +98,14 @@ class Shards:
         """Whether there is a shard that would be lost with a server."""
         return any(s.primary == node and not (s.backup or s.successor) for s in self.all)
 
+    def can_do_without(self, node: str, present: Collection[str]) -> bool:
+        """Whether others that are there know all of a server's shards."""
+        return all(
+            any(other in present for other in (s.primary, s.backup, s.successor) if other != node)
+            for s in self.all
+            if node in (s.primary, s.backup, s.successor)
+        )
+
     def teach(self, servers: Sequence[str]) -> bool:
         """Let servers learn the shards that lack a copy, those first that hold the fewest; whether there was one."""
         changed = False

@@ -12,9 +12,18 @@ from mxtrain_server.scheduler.members import Member
 
 _GIVEN_UP = "Expected: a node of the view. Received: one that was given up as dead while it could not be reached."
 
+#: Seconds in which no other node has come again, after which the job goes on without those that can be done without for
+#: a while. A node tries to reach a new scheduler every 2.25 s (see SchedulerClient).
+QUIET = 2.5
+
 
 class Takeover:
-    """How a job goes on whose scheduler has died, or one of whose nodes could not be reached for a while."""
+    """How a job goes on whose scheduler has died, or one of whose nodes could not be reached for a while.
+
+    Once half of the nodes have come again, and no other has come for a while, those that are missing are taken for dead
+    where nothing is lost if they live: servers whose shards others know, workers that can take their place again. All
+    others have the time that a node has which is not heard of.
+    """
 
     def __init__(self, job: Job, barriers: Barriers, deaths: Deaths, arrivals: Arrivals) -> None:
         self._job = job
@@ -22,6 +31,7 @@ class Takeover:
         self._deaths = deaths
         self._arrivals = arrivals
         self._again: dict[str, pb.Register] = {}
+        self._latest = 0.0
 
     def come_again(self, request: pb.Register, now: float) -> None:
         """A node of a job that runs; its scheduler has died, or its stream was cut."""
@@ -33,7 +43,7 @@ class Takeover:
             job.refuse(request.node, refusal)
             return
         if job.phase == "forming":
-            job.phase, job.deadline = "gathering", now + job.rules.scheduler_timeout / 2
+            job.phase, self._latest = "gathering", now + job.rules.scheduler_timeout / 2
             self._arrivals.let_wait(now)
             job.log(f"a new scheduler takes over a job that runs (view {request.view.epoch})", problem=True)
         job.streams.add(request.node)
@@ -50,7 +60,10 @@ class Takeover:
             self._adopt(request.view, now)
         elif request.node in self._job.members.by_node:
             self._restore(request, now)
-        if all(member.node in self._job.streams for member in self._job.members.everybody() if member.is_active):
+        active = [member for member in self._job.members.everybody() if member.is_active]
+        there = sum(member.node in self._job.streams for member in active)
+        self._job.deadline = min(self._latest, now + QUIET) if 2 * there >= len(active) else self._latest
+        if there == len(active):
             self.gather(now)
 
     def _refusal(self, request: pb.Register) -> str:
@@ -95,8 +108,11 @@ class Takeover:
         self._again.clear()
         absent = [m for m in job.members.everybody() if m.is_active and m.node not in job.streams]
         job.log(f"the job goes on under a new scheduler; {len(absent)} node(s) did not come back", problem=True)
+        present = {node for node in job.streams if node in job.members.by_node}
         for member in absent:
-            if job.phase == "running":
+            if now < self._latest and not self._can_be_spared(member, present):
+                member.seen = now
+            elif job.phase == "running":
                 self._deaths.lose(member, "did not come back to the new scheduler", now)
         only = job.shards.keep_only({member.node for member in job.members.active(pb.ROLE_SERVER)})
         if only and job.phase == "running":
@@ -108,3 +124,9 @@ class Takeover:
         self._barriers.release()
         job.end_when_done(now)
         self._arrivals.let_in(now)
+
+    def _can_be_spared(self, member: Member, present: set[str]) -> bool:
+        """Whether nothing is lost if a node is taken for dead and lives."""
+        if member.role == pb.ROLE_WORKER:
+            return self._job.rules.replace_timeout > 0
+        return self._job.shards.can_do_without(member.node, present)
