@@ -140,10 +140,6 @@ class SchedulerClient:
         """Say that another server now knows all of a shard."""
         self._outgoing.put(pb.NodeMessage(synced=pb.Synced(shard=shard, node=node)))
 
-    def handed_over(self, shard: int, node: str, epoch: int) -> None:
-        """Say that this server is not the primary of a shard any more: another knows all and can go on."""
-        self._outgoing.put(pb.NodeMessage(handed_over=pb.HandedOver(shard=shard, node=node, epoch=epoch)))
-
     def finish(self) -> None:
         """Say goodbye: this node has done its part. Waits for the answer, but not for long."""
         self._finishing = True
@@ -222,16 +218,16 @@ class SchedulerClient:
         responses: Iterator[pb.SchedulerMessage] = rpc.SchedulerStub(self._channel).Attend(_requests(self._outgoing))
         return responses
 
-    def _send(self, message: pb.NodeMessage) -> None:
-        self._outgoing.put(message)  # on the stream of this moment
-
-    def _start(self, target: Callable[..., None], *args: object) -> None:
     def _worker_has_left(self, rank: int) -> bool:
         nodes = () if self.view is None else self.view.nodes
         return not any(
             node.role == pb.ROLE_WORKER and node.rank == rank and node.state == pb.NODE_STATE_ACTIVE for node in nodes
         )
 
+    def _send(self, message: pb.NodeMessage) -> None:
+        self._outgoing.put(message)  # on the stream of this moment
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, name=f"scheduler {target.__name__}", daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -362,7 +358,7 @@ def routes_of(view: pb.View) -> Routes:
     """Where the shards are by a view."""
     endpoints = {node.node: node.endpoint for node in view.nodes}
     primaries = tuple(Route(shard.primary, endpoints.get(shard.primary, "")) for shard in view.shards)
-    return Routes(view.epoch, primaries, view.replicas > 0 or view.movable)
+    return Routes(view.epoch, primaries, view.replicas > 0)
 
 
 def _requests(outgoing: queue.SimpleQueue[pb.NodeMessage | None]) -> Iterator[pb.NodeMessage]:
