@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import ipaddress
 import socket
@@ -72,6 +73,32 @@ def _facing(host: str) -> str:
         except OSError as error:
             raise MXNetError(f"Expected: a way to the scheduler at {host}. Received: {error}.") from error
         return str(probe.getsockname()[0])
+
+
+def moved_to(endpoint: str, settings: ClusterSettings) -> str | None:
+    """The address of this node where that on which it listens is not one of this host any more; else None.
+
+    None, too, where there is no other address instead: a network that was cut may come back.
+    """
+    host = endpoint.partition("://")[2].rpartition(":")[0].strip("[]")
+    if not host or settings.node_host or _is_own(host):
+        return None
+    try:
+        if settings.interface:
+            return interface_address(settings.interface)
+        return _facing(settings.scheduler_host or "")
+    except (MXNetError, OSError):
+        return None
+
+
+def _is_own(host: str) -> bool:
+    """Whether one could listen on an address."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+        return True
 
 
 def interface_address(name: str) -> str:

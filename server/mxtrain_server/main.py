@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mxtrain.base import ArgumentError, MXNetError
 from mxtrain_kvstore import tracing
+from mxtrain_kvstore.network import moved_to
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
 from mxtrain_server.metrics.exporter import start_exporter
 from mxtrain_server.metrics.server_metrics import ServerMetrics
@@ -83,6 +84,7 @@ def run_scheduler(settings: ClusterSettings) -> int:
         scheduler_timeout=settings.scheduler_timeout,
         min_workers=settings.min_workers,
         max_workers=settings.max_workers,
+        max_servers=settings.max_servers,
         host=socket.gethostname(),
         pid=os.getpid(),
     )
@@ -120,7 +122,7 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     service = ParameterService(settings, name)
     client = SchedulerClient(settings, name, service.endpoint)
     client.on_change = service.wake
-    service.synced = client.synced
+    service.synced, service.handed_over = client.synced, client.handed_over
     service.counters = client.counters
     profiler = ServerProfiler(controller)
     signals, exporter = StopSignals(settings.stop_timeout + LONGER, partial(_is_worth_while, client)), None
@@ -151,6 +153,9 @@ def _look_around(client: SchedulerClient, service: ParameterService, node: Serve
     if view is not None and view.epoch > node.view.epoch:
         service.set_servers(endpoints_of(view))
         service.carry_out(node.set_view(server_view(view)))
+    address = moved_to(service.endpoint, client.settings)
+    if address is not None:
+        client.give_up(f"The address of this server has changed to {address}: a new process has to take its place.")
     return client.job_has_ended or client.failure is not None or signals.is_due()
 
 
@@ -168,7 +173,8 @@ def _end_server(client: SchedulerClient, rank: int, interrupted: bool) -> int:
         client.finish()
         return 0
     if interrupted:
-        client.fail("interrupted")
+        if client.view is None or not client.view.replicas:
+            client.fail("interrupted")  # else others know its parameters, and go on
         _log.warning("server %d: interrupted", rank)
         return 130
     _log.error("server %d: %s", rank, client.failure)

@@ -16,6 +16,7 @@ from mxtrain_kvstore.network import (
     in_url,
     interface_address,
     is_loopback,
+    moved_to,
     node_host,
     require_key_beyond_loopback,
 )
@@ -207,3 +208,18 @@ def test_every_setting_is_documented() -> None:
         default = f"{setting.default:g}" if isinstance(setting.default, float) else str(setting.default or "")
         shown = "0" if setting.default == 0 else default
         assert f"| {names} | {shown} | {setting.meaning} |" in rows
+
+
+def test_a_node_that_listens_on_its_own_address_has_not_moved() -> None:
+    settings = ClusterSettings(scheduler_host="127.0.0.1")
+    assert moved_to("tcp://127.0.0.1:1234", settings) is None
+    assert moved_to("tcp://[::1]:1234", settings) is None
+    assert moved_to("", settings) is None, "a worker listens nowhere"
+
+
+def test_an_address_that_is_gone_is_noticed_where_there_is_another() -> None:
+    gone = "tcp://[::ffff:192.0.2.7]:1234"
+    assert moved_to(gone, ClusterSettings(scheduler_host="127.0.0.1")) == "127.0.0.1"
+    assert moved_to(gone, ClusterSettings(scheduler_host="127.0.0.1", interface="lo")) == "127.0.0.1"
+    assert moved_to(gone, ClusterSettings(scheduler_host="127.0.0.1", node_host="192.0.2.7")) is None, "it was set"
+    assert moved_to(gone, ClusterSettings(scheduler_host="127.0.0.1", interface="no-such")) is None, "it may come back"

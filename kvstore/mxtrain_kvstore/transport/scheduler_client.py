@@ -140,6 +140,10 @@ class SchedulerClient:
         """Say that another server now knows all of a shard."""
         self._outgoing.put(pb.NodeMessage(synced=pb.Synced(shard=shard, node=node)))
 
+    def handed_over(self, shard: int, node: str, epoch: int) -> None:
+        """Say that this server is not the primary of a shard any more: another knows all and can go on."""
+        self._outgoing.put(pb.NodeMessage(handed_over=pb.HandedOver(shard=shard, node=node, epoch=epoch)))
+
     def finish(self) -> None:
         """Say goodbye: this node has done its part. Waits for the answer, but not for long."""
         self._finishing = True
@@ -154,6 +158,12 @@ class SchedulerClient:
         self._outgoing.put(pb.NodeMessage(fail=pb.Fail(reason=reason[:2000])))
         self._wait(lambda: self._stream_has_ended, 1.0)
         self.close()
+
+    def give_up(self, reason: str) -> None:
+        """Take this node out of the job, which goes on."""
+        with self._changed:
+            self.failure, self.given_up = self.failure or reason, True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """End the stream and its threads."""
@@ -358,7 +368,7 @@ def routes_of(view: pb.View) -> Routes:
     """Where the shards are by a view."""
     endpoints = {node.node: node.endpoint for node in view.nodes}
     primaries = tuple(Route(shard.primary, endpoints.get(shard.primary, "")) for shard in view.shards)
-    return Routes(view.epoch, primaries, view.replicas > 0)
+    return Routes(view.epoch, primaries, view.replicas > 0 or view.movable)
 
 
 def _requests(outgoing: queue.SimpleQueue[pb.NodeMessage | None]) -> Iterator[pb.NodeMessage]:
