@@ -148,7 +148,12 @@ class DistKVStore(KVStore):
             parameter = self._parameters[key]
         except (KeyError, TypeError):
             parameter = None
-        if parameter is None or out is None or parameter.out() is not out or not self._client.pull_again(parameter, out):
+        if (
+            parameter is None
+            or out is None
+            or parameter.out() is not out
+            or not self._client.pull_again(parameter, out)
+        ):
             self._pull(key, out, ignore_sparse)
 
     def _pull(self, key: Any, out: Any, ignore_sparse: bool) -> None:

@@ -10,6 +10,15 @@ from mxtrain_kvstore.transport.tls import NODE_NAME, channel_credentials
 
 Option = tuple[str, int | str]
 
+#: Seconds that a stranger has to shake hands and to say who it is, and that a connection without streams may last.
+GREETING_TIME = 5.0
+_IDLE_TIME = 10.0
+#: Options of servers: nobody holds a connection by saying nothing, or very slowly.
+STRANGERS_LEAVE: tuple[Option, ...] = (
+    ("grpc.server_handshake_timeout_ms", int(GREETING_TIME * 1000)),
+    ("grpc.max_connection_idle_ms", int(_IDLE_TIME * 1000)),
+)
+
 
 def open_channel(address: str, cluster_key: str | None, options: Sequence[Option] = ()) -> grpc.Channel:
     """A channel to `address` (host:port). options: gRPC's, by name. Connects when it is used."""

@@ -18,8 +18,8 @@ from mxtrain_kvstore.counters import NodeCounters
 from mxtrain_kvstore.distributed.routes import Route, Routes
 from mxtrain_kvstore.network import require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
+from mxtrain_kvstore.transport.grpc_connection import open_channel
 from mxtrain_kvstore.transport.stop_agreement import StopAgreement
-from mxtrain_kvstore.transport.tls import NODE_NAME, channel_credentials
 from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_protos import scheduler_pb2_grpc as rpc
 
@@ -30,7 +30,6 @@ PROTOCOL = 3
 #: Seconds between attempts to reach a scheduler again, and that one attempt takes at most.
 _RECONNECT_PAUSE = 0.25
 _RECONNECT_TRY = 2.0
-_OPTIONS = (("grpc.ssl_target_name_override", NODE_NAME), ("grpc.enable_http_proxy", 0))
 
 
 class SchedulerClient:
@@ -187,11 +186,8 @@ class SchedulerClient:
         return channel
 
     def _make_channel(self) -> grpc.Channel:
-        address, key = self.settings.scheduler_address, self.settings.cluster_key
-        options = (*_OPTIONS, *_keepalive(self.settings.heartbeat_timeout))
-        if key is None:
-            return grpc.insecure_channel(address, options)
-        return grpc.secure_channel(address, channel_credentials(key), options)
+        settings = self.settings
+        return open_channel(settings.scheduler_address, settings.cluster_key, _keepalive(settings.heartbeat_timeout))
 
     def _silence(self) -> MXNetError:
         return MXNetError(

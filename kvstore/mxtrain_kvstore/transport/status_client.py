@@ -5,11 +5,9 @@ from __future__ import annotations
 import grpc
 
 from mxtrain.base import MXNetError
-from mxtrain_kvstore.transport.tls import NODE_NAME, channel_credentials
+from mxtrain_kvstore.transport.grpc_connection import open_channel
 from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_protos import scheduler_pb2_grpc as rpc
-
-_OPTIONS = (("grpc.ssl_target_name_override", NODE_NAME), ("grpc.enable_http_proxy", 0))
 
 
 def ask_status(address: str, cluster_key: str | None, timeout: float) -> pb.StatusReply:
@@ -17,11 +15,7 @@ def ask_status(address: str, cluster_key: str | None, timeout: float) -> pb.Stat
 
     timeout: seconds. Raises MXNetError where no scheduler answers in time.
     """
-    if cluster_key is None:
-        channel = grpc.insecure_channel(address, _OPTIONS)
-    else:
-        channel = grpc.secure_channel(address, channel_credentials(cluster_key), _OPTIONS)
-    with channel:
+    with open_channel(address, cluster_key) as channel:
         try:
             reply: pb.StatusReply = rpc.SchedulerStub(channel).Status(pb.StatusRequest(), timeout=timeout)
         except grpc.RpcError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import functools
 import hashlib
+import socket
 from typing import Any
 
 import grpc
@@ -39,7 +40,7 @@ def channel_credentials(cluster_key: str) -> grpc.ChannelCredentials:
 def certificates(cluster_key: str) -> tuple[bytes, bytes, bytes]:
     """(private key, certificate of the node, certificate of the authority), as PEM.
 
-    Raises MXNetError where the package `cryptography` is missing.
+    Raises MXNetError where the package `cryptography` is missing, or the clock is wrong by decades.
     """
     try:
         from cryptography.hazmat.primitives import serialization
@@ -50,6 +51,7 @@ def certificates(cluster_key: str) -> tuple[bytes, bytes, bytes]:
     authority_key, node_key = (_private_key(cluster_key, who) for who in ("authority", "node"))
     authority = _certificate("authority.mxtrain", authority_key, authority_key, is_authority=True)
     node = _certificate(NODE_NAME, node_key, authority_key, is_authority=False)
+    _require_clock()
     pem = serialization.Encoding.PEM
     private = node_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return private, node.public_bytes(pem), authority.public_bytes(pem)
@@ -63,7 +65,17 @@ def _private_key(cluster_key: str, who: str) -> Any:
     return ec.derive_private_key(int.from_bytes(digest, "big") % _MAX_KEY + 1, ec.SECP256R1())
 
 
-def _certificate(name: str, key: Any, authority_key: Any, is_authority: bool) -> Any:
+def _require_clock() -> None:
+    """Raise MXNetError where no certificate is valid by the clock of this host."""
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    if not _NOT_BEFORE <= now <= _NOT_AFTER:
+        raise MXNetError(
+            f"Expected: a clock between {_NOT_BEFORE.date()} and {_NOT_AFTER.date()}, in which the cluster key's "
+            f"certificates are valid. Received: {now:%Y-%m-%d %H:%M}. Set the clock of host {socket.gethostname()}."
+        )
+
+
+def _certificate(name: str, key: Any, authority_key: Any, is_authority: bool, not_after: Any = _NOT_AFTER) -> Any:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
@@ -77,7 +89,7 @@ def _certificate(name: str, key: Any, authority_key: Any, is_authority: bool) ->
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(_NOT_BEFORE)
-        .not_valid_after(_NOT_AFTER)
+        .not_valid_after(not_after)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     )

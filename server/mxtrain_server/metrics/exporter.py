@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -14,8 +17,10 @@ from mxtrain_kvstore.network import in_url
 from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_server.metrics.access import may_read, required_token
 
-#: Seconds that a reader has for its request.
+#: Seconds that a reader has for its request, and to take the answer.
 REQUEST_TIMEOUT = 5
+#: Readers at a time; one more is sent away.
+_MOST_READERS = 32
 _WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -27,8 +32,35 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """Gives each reader a thread, and ends its connection when its time is over, however little it says at a time."""
+
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, *args: Any) -> None:
+        self._deadlines: dict[socket.socket, float] = {}
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A reader has connected."""
+        if len(self._deadlines) >= _MOST_READERS:
+            self.shutdown_request(request)
+            return
+        self._deadlines[request] = time.monotonic() + REQUEST_TIMEOUT
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """A reader's time is over."""
+        self._deadlines.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Called several times a second: end connections that last too long; their threads notice it."""
+        now = time.monotonic()
+        for request, deadline in list(self._deadlines.items()):
+            if now > deadline:
+                with contextlib.suppress(OSError):  # it has just ended by itself
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A reader that goes away, or sends no HTTP, is its own affair."""

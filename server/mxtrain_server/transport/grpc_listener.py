@@ -14,15 +14,13 @@ import grpc
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.network import in_url, node_host, require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
+from mxtrain_kvstore.transport.grpc_connection import GREETING_TIME, STRANGERS_LEAVE
 from mxtrain_kvstore.transport.grpc_frames import MAX_NAME, METHOD, NAME_KEY, SERVICE, pack, stream_options, unpack
 from mxtrain_kvstore.transport.tls import server_credentials
 from mxtrain_kvstore.wire.codec import WireError
 from mxtrain_server.transport.data_plane import Arrival
 from mxtrain_server.transport.inbox import Inbox
 
-#: Seconds that a stranger has to shake hands, and to say who it is; and that a connection without streams may last.
-_GREETING_TIME = 5.0
-_IDLE_TIME = 60.0
 #: Streams of one connection; a node opens one. Streams in all.
 _STREAMS_OF_ONE = 8
 _MOST_STREAMS = 1 << 14
@@ -64,8 +62,7 @@ class GrpcListener:
         options = (
             ("grpc.so_reuseport", 0),
             ("grpc.max_concurrent_streams", _STREAMS_OF_ONE),
-            ("grpc.max_connection_idle_ms", int(_IDLE_TIME * 1000)),
-            ("grpc.server_handshake_timeout_ms", int(_GREETING_TIME * 1000)),
+            *STRANGERS_LEAVE,
             *stream_options(settings.heartbeat_timeout),
         )
         self._server = grpc.aio.server(options=options, maximum_concurrent_rpcs=_MOST_STREAMS)
@@ -144,7 +141,7 @@ class GrpcListener:
 
     async def _read(self, name: str, stream: _Stream, context: grpc.aio.ServicerContext) -> None:
         try:
-            data = await asyncio.wait_for(context.read(), _GREETING_TIME)
+            data = await asyncio.wait_for(context.read(), GREETING_TIME)
         except asyncio.TimeoutError:
             self.drop("a stream on which nothing came")
             return

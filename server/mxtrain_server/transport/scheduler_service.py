@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.network import in_url, require_key_beyond_loopback
 from mxtrain_kvstore.settings import ClusterSettings
+from mxtrain_kvstore.transport.grpc_connection import GREETING_TIME, STRANGERS_LEAVE
 from mxtrain_kvstore.transport.tls import server_credentials
 from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_server.metrics.exporter import start_exporter
@@ -36,6 +37,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", _MAX_MESSAGE),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),  # nodes look whether we are there
     ("grpc.http2.max_ping_strikes", 0),
+    *STRANGERS_LEAVE,
 )
 
 
@@ -86,7 +88,7 @@ class SchedulerService:
         self, requests: AsyncIterator[pb.NodeMessage | None], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[pb.SchedulerMessage]:
         """One node's stream."""
-        first = await anext(aiter(requests), None)
+        first = await _first(requests)
         if first is None or not first.HasField("register"):
             self.dropped += 1
             return
@@ -165,6 +167,14 @@ class SchedulerService:
         )
         name = pb.DESCRIPTOR.services_by_name["Scheduler"].full_name
         return grpc.method_handlers_generic_handler(name, {"Attend": attend, "Status": status})
+
+
+async def _first(requests: AsyncIterator[pb.NodeMessage | None]) -> pb.NodeMessage | None:
+    """A node's first message; None where none comes in time."""
+    try:
+        return await asyncio.wait_for(anext(aiter(requests), None), GREETING_TIME)
+    except asyncio.TimeoutError:
+        return None
 
 
 def _decoder(kind: type[Message]) -> Callable[[bytes], Message | None]:
