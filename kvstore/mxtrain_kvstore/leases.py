@@ -27,7 +27,8 @@ class Leases(ABC):
                     leases.report(first + 10 - lease.start)
             leases.next_epoch()
 
-    kvstore: the store in whose rounds the samples are trained on. epoch: the one whose leases are taken.
+    kvstore: the store in whose rounds the samples are trained on. epoch: the one whose leases are taken. joined: this
+    worker came when the job ran, and begins with the epoch that it found.
     before_wait: called when there is no lease for this worker while others have some, before it pauses. on_return:
     called when others may have gone on without this worker and it takes part again: it should pull weights.
     """
@@ -43,6 +44,7 @@ class Leases(ABC):
         self.size = size
         self.before_wait: Callable[[], None] = lambda: None
         self.on_return: Callable[[], None] = lambda: None
+        self.joined = False
         self._epoch = epoch
         self._begun = 0
 

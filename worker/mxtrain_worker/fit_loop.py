@@ -7,6 +7,7 @@ from typing import Any
 from mxtrain.base import MXNetError
 from mxtrain_worker.batch_end import BatchEndParam, as_list
 from mxtrain_worker.fit_stop import FitStop
+from mxtrain_worker.leased_data import LeasedData
 from mxtrain_worker.passed_rounds import PassedRounds
 from mxtrain_worker.recovery import Recovery, join_job
 from mxtrain_worker.sample_counts import count_samples
@@ -37,6 +38,7 @@ class FitLoop:
         self._epoch_callbacks = as_list(options["epoch_end_callback"])
         self._names: dict[str, Any] = {"self": module, **options}
         self._state = TrainingState(module, self.train_data)
+        self._leased: LeasedData | None = None
         self._recovery: Recovery | None = None
         self._stop: FitStop | None = None
         self._place: Place | None = None
@@ -51,9 +53,13 @@ class FitLoop:
         """
         trace_training(self.module)
         join_job(self.module)
+        self._leased = LeasedData.of(self.module, self.train_data, self._state)
         saved = [callback for callback in self._epoch_callbacks if isinstance(callback, TrainingCheckpoint)]
         checkpoint = saved[0] if saved else None
         self._recovery = Recovery.of(self.module, self._state)
+        if self._leased is not None:
+            begin_epoch = self._leased.first_epoch(begin_epoch)
+            self._leased.save_with(self._recovery, lambda: self._begun is not None)
         self._stop = self._make_stop(checkpoint)
         if self._stop is None:
             self._run(begin_epoch, num_epoch, checkpoint)
@@ -139,23 +145,29 @@ class FitLoop:
         source = iter(self.train_data)
         for _ in range(first):
             next(source, None)
-        upcoming = next(source, None)
+        upcoming = self._fetch(source, Place(epoch, first))
         if self._begun is not None:
             self._state.restore(self._begun)
             self._begun = None
         number = first
-        if upcoming is None:
+        if upcoming is None and not getattr(self.train_data, "may_be_empty", False):
             raise MXNetError("Expected: training data with at least one batch. Received: none. Does it need a reset?")
         while upcoming is not None:
             current = upcoming
             self._step(current, Place(epoch, number))
             number += 1 + self._passed_rounds.skip(source)
-            upcoming = next(source, None)
+            upcoming = self._fetch(source, Place(epoch, number))
             if upcoming is not None:
                 self.module.prepare(upcoming, sparse_row_id_fn=self.sparse_row_id_fn)
             if self.monitor is not None:
                 self.monitor.toc_print()
             yield current, upcoming is None
+
+    def _fetch(self, source: Iterator[Any], place: Place) -> Any:
+        """The batch of a place, or None after the last."""
+        if self._leased is not None:
+            self._leased.place = place
+        return next(source, None)
 
     def _step(self, data_batch: Any, place: Place) -> None:
         module, recovery, stop = self.module, self._recovery, self._stop

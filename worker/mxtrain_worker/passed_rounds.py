@@ -20,6 +20,8 @@ class PassedRounds:
 
         To be called after a step.
         """
+        if hasattr(source, "leases"):
+            return 0  # what this worker left out nobody else would do
         count = self._count()
         self._left += count - self._known
         self._known = count

@@ -37,8 +37,7 @@ class DistLeases(Leases):
     """Leases that a server hands out; see Leases.
 
     store: number of the store. parameters: all that it has. pauses: whether rounds wait for all workers, so that one
-    that waits must let them go on without it. joined: the worker came when the job ran, and begins with the epoch that
-    it finds.
+    that waits must let them go on without it.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class DistLeases(Leases):
         self._parameters = parameters
         self._form = form
         self._pauses = pauses
-        self._joined = joined
+        self.joined = joined
         self._place = (store, name)
         self._opened = self._closed = False
         self._number = 0
@@ -69,7 +68,7 @@ class DistLeases(Leases):
     @property
     def epoch(self) -> int:
         """The epoch whose leases are taken; a worker that came later asks for it."""
-        if self._joined:
+        if self.joined:
             self._open()
         return self._epoch
 
@@ -78,7 +77,7 @@ class DistLeases(Leases):
             return
         reply = self._client.ask_one(_SHARD, m.OpenLeases, *self._place, *self._form_fields())
         self._opened = True
-        if self._joined:
+        if self.joined:
             self._epoch = reply.message.epoch
 
     def _form_fields(self) -> tuple[Any, ...]:
@@ -94,13 +93,13 @@ class DistLeases(Leases):
         while True:
             self._settle()
             reply = self._client.ask_one(_SHARD, m.TakeLease, *self._place, self._epoch, self._number).message
+            self._reported = self._begun = 0
             if reply.outcome == OVER:
                 self._resume()
                 return None
             if reply.outcome != WAIT:
                 self._come_back(reply.outcome == BACK)
                 self._number += 1
-                self._reported = self._begun = 0
                 return Lease(reply.start, reply.stop)
             self._run_out(quits=False)
             self._wait()
@@ -120,6 +119,7 @@ class DistLeases(Leases):
         """See Leases.quit_epoch."""
         self._open()
         self.report(self._begun)
+        self._reported = self._begun = 0
         self._run_out(quits=True)
 
     def go_to(self, epoch: int) -> None:
