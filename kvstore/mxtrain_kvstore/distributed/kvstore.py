@@ -19,6 +19,7 @@ from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.hyper_parameters import HyperParameters
 from mxtrain_kvstore.distributed.leases import DistLeases, TableForm
 from mxtrain_kvstore.distributed.node import WorkerNode
+from mxtrain_kvstore.distributed.optimizer_seed import optimizer_seed
 from mxtrain_kvstore.distributed.parameter import Parameter
 from mxtrain_kvstore.local import reduce_into
 from mxtrain_kvstore.pairs import Key, paired, require_dense, require_dtype, require_float32, require_form
@@ -203,7 +204,7 @@ class DistKVStore(KVStore):
         """
         if not isinstance(optimizer, Optimizer):
             raise ArgumentTypeError(f"Expected: an mx.optimizer.Optimizer. Received: {type(optimizer).__name__}.")
-        description = optimizer.to_config()
+        description = {**optimizer.to_config(), "seed": optimizer_seed()}
         self._optimizer = optimizer
         if self.joins:
             return  # it has been set before this worker came

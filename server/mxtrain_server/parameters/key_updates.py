@@ -13,8 +13,10 @@ from mxtrain.ndarray import NDArray, from_backend
 from mxtrain.ndarray.sparse_array import wrap_value
 from mxtrain.ops.sparse.containers import RowSparse
 from mxtrain.optimizer import get_updater
+from mxtrain.optimizer.kernel_optimizer import KernelOptimizer
 from mxtrain_kvstore.sums import sum_into
 from mxtrain_server.parameters.errors import RequestError
+from mxtrain_server.parameters.random_draws import drawing
 from mxtrain_server.parameters.segment import Segment
 from mxtrain_server.parameters.slab_updates import flat_arrays
 from mxtrain_server.parameters.updates import Updates
@@ -31,11 +33,14 @@ class Gathering:
 class KeyUpdates(Updates):
     """An optimizer applied to each key by itself, once all its blocks on this server have come.
 
-    Of an array that is cut over several servers each server updates its own part, as in MXNet 1.9.1.
+    Of an array that is cut over several servers each server updates its own part, as in MXNet 1.9.1. seed, shard: with
+    them, the key and the number of its update the optimizer's random numbers begin, if it draws any.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Any, seed: int = 0, shard: int = 0) -> None:
         self.updater = get_updater(optimizer)
+        self._seed, self._shard = seed, shard
+        self._draws = not isinstance(optimizer, KernelOptimizer)
         self._gathering: dict[tuple[int, int, int], Gathering] = {}
 
     def apply(
@@ -84,7 +89,13 @@ class KeyUpdates(Updates):
     def _update(self, segment: Segment, head: int, end: int, gradient: NDArray) -> None:
         low, high = segment.bounds(head, end)
         weight = from_backend(segment.values[low:high].reshape(segment.shapes[head]), cpu())
-        self.updater(segment.labels[head].key, gradient, weight)
+        key = segment.labels[head].key
+        if not self._draws:
+            self.updater(key, gradient, weight)
+            return
+        count = self.updater.optimizer._all_index_update_counts[0].get(key, 0)
+        with drawing(self._seed, self._shard, key, count):
+            self.updater(key, gradient, weight)
 
     def state(self, segment: Segment, head: int, part: int) -> np.ndarray | None:
         """A view of a state array of one key; None before its first update."""
@@ -107,8 +118,7 @@ class KeyUpdates(Updates):
 
     def description(self) -> dict[str, Any] | None:
         """The optimizer, with its counts."""
-        description: dict[str, Any] = self.updater.optimizer.to_config()
-        return description
+        return {**self.updater.optimizer.to_config(), "seed": self._seed}
 
     def dump(self) -> dict[str, Any]:
         """The states of all keys, and gradients that are not complete."""

@@ -20,10 +20,18 @@ if TYPE_CHECKING:
     from mxtrain_server.parameters.server_state import ServerState
 
 
-def make_updates(description: dict[str, Any]) -> Updates:
-    """Updates by the optimizer that a description names. Raises MXNetError for one that is not known here."""
+def make_updates(description: dict[str, Any], shard: int = 0) -> Updates:
+    """Updates by the optimizer that a description names. Raises MXNetError for one that is not known here.
+
+    description: as `Optimizer.to_config` gives it, and "seed", for the random numbers that the optimizer draws.
+    """
     optimizer = optimizers.from_config(description)
-    return SlabUpdates(optimizer) if SlabUpdates.supports(optimizer) else KeyUpdates(optimizer)
+    if SlabUpdates.supports(optimizer):
+        return SlabUpdates(optimizer)
+    seed = description.get("seed", 0)
+    if not isinstance(seed, int):
+        raise RequestError(f"Expected: an integer as the seed of an optimizer. Received: {seed!r:.100}.")
+    return KeyUpdates(optimizer, seed, shard)
 
 
 class OptimizerRequests:
@@ -35,7 +43,7 @@ class OptimizerRequests:
     def set_optimizer(self, rank: int, message: m.SetOptimizer) -> None:
         """Make the optimizer that a description names."""
         store = self._state.store(message.store)
-        store.updates, store.changes = make_updates(message.description), OptimizerChanges()
+        store.updates, store.changes = make_updates(message.description, self._state.rank), OptimizerChanges()
         self._state.done(rank, message)
 
     def change_optimizer(self, rank: int, message: m.ChangeOptimizer) -> None:

@@ -101,8 +101,7 @@ class SlabUpdates(Updates):
         return array
 
     def description(self) -> dict[str, Any] | None:
-        """The optimizer, with its counts."""
-        self.progress()
+        """The optimizer, with the counts of blocks that have not been updated."""
         description: dict[str, Any] = self.optimizer.to_config()
         return description
 
@@ -133,8 +132,13 @@ class SlabUpdates(Updates):
         for slab in self._slabs.values():
             for label, count in zip(slab.segment.labels, slab.counts.tolist(), strict=False):
                 counts[label.key] = max(count, counts.get(label.key, 0))
-        self.optimizer._all_index_update_counts[0].update({key: count for key, count in counts.items() if count})
-        return self.optimizer.progress()
+        table = self.optimizer._all_index_update_counts[0]
+        before = dict(table)  # what blocks begin with that have not been updated, and are not to know of others
+        table.update({key: count for key, count in counts.items() if count})
+        progress: dict[str, Any] = self.optimizer.progress()
+        table.clear()
+        table.update(before)
+        return progress
 
     def set_progress(self, progress: dict[str, Any]) -> None:
         """Continue from such counts."""

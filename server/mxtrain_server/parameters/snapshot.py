@@ -45,7 +45,7 @@ def load(state: ServerState, tree: Mapping[str, Any]) -> None:
     state.segments = [None if part is None else _load_segment(part, state.memory) for part in tree["segments"]]
     state.parked = [Parked() for _ in state.segments]
     for part in tree["stores"]:
-        store = _load_store(part, [segment for segment in state.segments if segment is not None])
+        store = _load_store(part, [segment for segment in state.segments if segment is not None], state.rank)
         state.stores[store.number] = store
     for rank, number, file in tree["mirrors"]:
         segment = state.segments[number]
@@ -106,7 +106,7 @@ def _dump_store(store: Store) -> dict[str, Any]:
     }
 
 
-def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
+def _load_store(tree: Mapping[str, Any], segments: list[Segment], shard: int) -> Store:
     quorum = tree["quorum"]
     store = Store(tree["number"], tree["mode"], set(), tree["keeps_previous"], tree["staleness"], quorum["backups"])
     store.quorum.load(quorum)
@@ -117,7 +117,7 @@ def _load_store(tree: Mapping[str, Any], segments: list[Segment]) -> Store:
             store.adopt(segment)
     store.directory = {entry[0]: entry for entry in tree["directory"]}
     if tree["optimizer"] is not None:
-        store.updates = make_updates(tree["optimizer"])
+        store.updates = make_updates(tree["optimizer"], shard)
     store.changes.load(tree["changes"])
     store.updates.load(tree["updates"], {segment.number: segment for segment in store.segments})
     for number, pieces in tree["pieces"]:
