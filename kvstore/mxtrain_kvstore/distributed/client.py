@@ -196,6 +196,11 @@ class ParameterClient(Conversation):
             self.flush()
             self._wait(lambda: not parameter.awaiting, lambda: self._what_delays(parameter))
 
+    def settle_all(self, store: int) -> None:
+        """Return when all pulls from a store that are under way have come."""
+        for parameter in self._under_way(store):
+            self.settle(parameter)
+
     def flush_unless_busy(self) -> bool:
         """Send what is staged, if no other thread is at work here; whether nothing is left to do.
 
@@ -237,8 +242,7 @@ class ParameterClient(Conversation):
     def leave(self, store: int) -> None:
         """Take part in no more rounds of a store, and forget its parameters."""
         with self.lock:
-            for parameter in self._under_way(store):
-                self.settle(parameter)
+            self.settle_all(store)
             self.ask_all(m.LeaveStore, store)
             self._forget(store)
 

@@ -116,6 +116,8 @@ class WorkerNode:
             self.client.ask_all(m.Rest, store, self.scheduler.barriers + 1)
         with self.scheduler.counters.waiting():
             self.scheduler.barrier()
+        for store in range(self.stores):
+            self.client.settle_all(store)  # a pull that begins now shall bring what others did meanwhile
 
     def require_leader(self, what: str) -> None:
         """Raise MXNetError where worker 0 has died, who should have done something for all."""
