@@ -50,7 +50,7 @@ class Pauses:
         done = max((int(segment.taken.max()) for segment in segments if segment.num_blocks), default=0)
         if done > number:
             raise RequestError(f"Expected: to come back after round {done}, which is done. Received: round {number}.")
-        for segment in segments:
+        for segment in () if self._quorum.backups else segments:  # with backups its next pull tells it the round
             segment.shift(rank, number - segment.reached_by(rank))
         self._quorum.paused.discard(rank)
         return True
