@@ -56,6 +56,14 @@ def test_fine_tuning() -> None:
     assert number(run(EXAMPLES / "finetune" / "train.py"), "accuracy on the digits 5 to 9") > 0.9
 
 
+def test_leases() -> None:
+    assert number(run(EXAMPLES / "leases" / "train.py"), "accuracy") > 0.95
+    text = run(*LAUNCH, "3", sys.executable, EXAMPLES / "leases" / "train.py", "--kvstore", "dist_sync")
+    assert number(text, "accuracy") > 0.95
+    parts = [[int(n) for n in part.split(", ")] for part in re.findall(r"in each epoch \[(.*)\]", text)]
+    assert [sum(epoch) for epoch in zip(*parts, strict=True)] == [1797] * 8, text
+
+
 # ---------------------------------------------------------------- digits
 
 
