@@ -10,6 +10,7 @@ from mxtrain_server.scheduler.deaths import Deaths
 from mxtrain_server.scheduler.isolation import Isolation
 from mxtrain_server.scheduler.job import ADVICE, Job
 from mxtrain_server.scheduler.members import Member, Members
+from mxtrain_server.scheduler.moves import Moves
 from mxtrain_server.scheduler.orderly_stop import OrderlyStop
 from mxtrain_server.scheduler.reports import Reports
 from mxtrain_server.scheduler.shards import Shards
@@ -31,6 +32,7 @@ class SchedulerState:
         self._job = job = Job(rules, now)
         self._barriers = Barriers(job)
         self._isolation = Isolation(job, now)
+        self._moves = Moves(job)
         self._orderly = OrderlyStop(job)
         self._deaths = Deaths(job, self._barriers, self._orderly)
         self._arrivals = Arrivals(job, self._barriers, self._deaths)
@@ -102,10 +104,13 @@ class SchedulerState:
     def synced(self, node: str, shard: int, learner: str, now: float) -> list[Action]:
         """A server has taught another all of a shard."""
         self._seen(node, now)
-        if self._job.phase == "running" and self.shards.synced(shard, learner):
-            name = self.members.by_node[learner].name if learner in self.members.by_node else learner
-            self._job.log(f"{name} has a copy of shard {shard}")
-            self._job.announce_view()
+        self._moves.synced(node, shard, learner)
+        return self._take()
+
+    def handed_over(self, node: str, message: pb.HandedOver, now: float) -> list[Action]:
+        """The primary of a shard has stopped to be one."""
+        self._seen(node, now)
+        self._moves.handed_over(node, message)
         return self._take()
 
     def fail(self, node: str, reason: str, now: float) -> list[Action]:
@@ -205,6 +210,7 @@ class SchedulerState:
             self._orderly.check(now)
             self._deaths.check_replacements(now)
             self._arrivals.let_in(now)
+            self._moves.look()
         return self._take()
 
     def slept(self, seconds: float, now: float) -> list[Action]:
