@@ -42,6 +42,7 @@ class Plan:
     """How bad it gets. Chances are per message; times in simulated seconds. spared: roles that nobody kills.
 
     reckless: processes are killed whether the others have recovered or not; the job may then stop, and say why.
+    overlap: workers and the scheduler are, servers only when all have recovered: the job goes on.
     cuts: how often a server or worker is cut off, from the scheduler only, from one other node, or from everybody, for
     up to cut_seconds. Nothing is lost on the way, it comes when the cut ends (as TCP sends again), unless a connection
     breaks, too. Who is given up meanwhile goes on until then, and ends when it hears of it.
@@ -58,6 +59,7 @@ class Plan:
     limit: float = 900.0
     spared: tuple[str, ...] = ()
     reckless: bool = False
+    overlap: bool = False
     cuts: int = 0
     cut_seconds: float = 12.0
     joins: int = 0
@@ -202,7 +204,8 @@ class World:
                     self.after(0.3 * self.random.random(), lambda other=other: self._register(other))
             return process
         if role == "server":
-            process.node = ServerNode(process.name, "job", lambda s: ServerState(s, "job", PrivateMemory(), None, True))
+            memory = self.memory_for(process)
+            process.node = ServerNode(process.name, "job", lambda s: ServerState(s, "job", memory, None, True))
             self.after(1.0, lambda: self._tick_server(process))
         self._register(process)
         self.after(1.0, lambda: self._beat(process))
@@ -220,8 +223,10 @@ class World:
         """One process dies and is started again, when all have recovered from the last death."""
         if len(self.job.killed) >= self.plan.deaths or self.finished:
             return
-        if self._recovered() or self.plan.reckless:
-            victims = [p for p in self.processes.values() if p.alive and p.role not in self.plan.spared]
+        recovered = self._recovered()
+        if recovered or self.plan.reckless or self.plan.overlap:
+            spared = self.plan.spared if recovered or self.plan.reckless else (*self.plan.spared, "server")
+            victims = [p for p in self.processes.values() if p.alive and p.role not in spared]
             if victims:
                 self._kill(self.random.choice(victims))
         self.after(self.plan.death_spacing * self.random.random(), self._kill_somebody)
@@ -309,7 +314,17 @@ class World:
         finished = process.worker is not None and process.rank in self.done
         if finished or not process.alive or not scheduler.alive or process.registered == scheduler.name:
             return
-        request = pb.Register(
+        request = self.registration(process)
+        process.registered = scheduler.name
+        self._to_scheduler(process.name, lambda state: state.register(request, self.now))
+
+    def memory_for(self, process: Process) -> Any:
+        """Where a server's segments lie."""
+        return PrivateMemory()
+
+    def registration(self, process: Process) -> pb.Register:
+        """What a node says of itself."""
+        return pb.Register(
             protocol=PROTOCOL,
             job="job",
             role=pb.ROLE_SERVER if process.role == "server" else pb.ROLE_WORKER,
@@ -320,8 +335,6 @@ class World:
             rank=process.rank,
             view=process.view,
         )
-        process.registered = scheduler.name
-        self._to_scheduler(process.name, lambda state: state.register(request, self.now))
 
     def _to_scheduler(self, sender: str, event: Callable[[SchedulerState], list]) -> None:
         scheduler = self.scheduler
@@ -421,7 +434,7 @@ class World:
             return
         if process.worker is not None:
             taken, message = decode_frame(frames[0])
-            process.inbox.append(Incoming(shard, message, payload, taken))
+            process.inbox.append(Incoming(shard, message, copied(payload), taken))
             self.after(0.0, process.worker.go_on)
         elif process.node is not None:
             todo = self._at_server(process.node, sender, shard, frames, payload)
@@ -466,19 +479,28 @@ class World:
         if process is None or process.worker is None or process.worker.channel.endpoints[reply.shard] != sender:
             return  # the worker has turned to another server, or is gone
         frame = encode_frame(reply.taken, reply.message)
-        self.send((sender, reply.node, reply.shard), reply.message, [frame], copied(reply.payload))
+        payload = reply.payload if reply.lasting else copied(reply.payload)  # what lasts is read when it arrives
+        self.send((sender, reply.node, reply.shard), reply.message, [frame], payload)
 
 
-def check(seed: int, **how: Any) -> Job:
-    """Run a job; raises AssertionError, which names the seed, where it hangs or its values differ."""
-    world = World(seed, **how)
+def check(
+    seed: int,
+    kind: type[World] = World,
+    expect: Callable[[int, int], dict[str, np.ndarray]] = expected,
+    **how: Any,
+) -> Job:
+    """Run a job; raises AssertionError, which names the seed, where it hangs or its values differ.
+
+    expect: gives the weights that there should be, from the numbers of workers and rounds.
+    """
+    world = kind(seed, **how)
     try:
         world.run()
     except Stopped as stop:
         world.job.stopped = str(stop)
     except MXNetError as error:
         raise AssertionError(f"seed {seed}: {error}; killed {world.job.killed}\n{world.report()}") from error
-    wanted = expected(world.rules.num_workers, world.plan.rounds)
+    wanted = expect(world.rules.num_workers, world.plan.rounds)
     for rank, weights in world.done.items():
         for key, value in weights.items():
             assert value.tobytes() == wanted[key].tobytes(), (

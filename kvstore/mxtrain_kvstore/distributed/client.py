@@ -363,13 +363,18 @@ class ParameterClient(Conversation):
             if segment.shared and not welcome.mapped:
                 lane.unshare(segment)
             elif segment.shared:
-                segment.lose_sight()
-                lane.unseen.add(segment.number)
-                place = self._request(server, m.MapSegment, (segment.number,), None)
-                self._callbacks[place] = partial(self._see, lane, segment)
+                self.look_again(lane, segment)
         if not welcome.mapped:
             for sent in self.outboxes[server].replace_mapped(lane.payload):
                 _log.debug("worker %d sends values of push %d to server %d", self.rank, sent, server)
+
+    def look_again(self, lane: Lane, segment: LaneSegment) -> None:
+        """Another process is the server: map its memory; until that is done values are sent."""
+        with self.lock:
+            segment.lose_sight()
+            lane.unseen.add(segment.number)
+            place = self._request(lane.server, m.MapSegment, (segment.number,), None)
+            self._callbacks[place] = partial(self._see, lane, segment)
 
     def _see(self, lane: Lane, segment: LaneSegment, incoming: Incoming) -> None:
         """Read a segment's values directly again, if its memory can be mapped."""

@@ -177,6 +177,10 @@ class Conversation:
                 self.channel.connect(server, route.endpoint)
                 self.channel.send(server, self._hello(server, routes.epoch))
 
+    def process_of(self, server: int) -> str:
+        """The name of the process that is a server now; "" where it is always the same."""
+        return "" if self._known is None else self._known.primaries[server].node
+
     def _take_welcome(self, incoming: Incoming) -> None:
         self._welcomes.add(incoming.server)
         if incoming.server in self._moving:

@@ -168,6 +168,7 @@ class Directory:
 
     def _share(self, lane: Lane, segment: LaneSegment, shared: SharedFiles) -> None:
         """Read the server's memory directly, and let it read ours."""
+        process = self.client.process_of(lane.server)
         file = self.client.ask_one(lane.server, m.MapSegment, segment.number).message.file
         values = shared.open(file, file[2])
         staging, own_file = shared.create(file[2])
@@ -178,6 +179,8 @@ class Directory:
                 shared.release(own_file)  # the server has it mapped, or will not; others may want to later
         size = values.size // segment.dtype.itemsize * segment.dtype.itemsize
         segment.share(staging[:size].view(segment.dtype), values[:size].view(segment.dtype))
+        if self.client.process_of(lane.server) != process:
+            self.client.look_again(lane, segment)  # what was mapped is the memory of a server that has died meanwhile
 
 
 def _part_shape(shape: list[int], part: Part) -> list[int]:
