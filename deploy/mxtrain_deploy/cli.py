@@ -43,6 +43,9 @@ def cli() -> None:
     "--replicas", type=click.IntRange(0, 1), help="Copies of all parameters on other servers; 1 with several servers."
 )
 @click.option(
+    "--max-servers", type=click.IntRange(min=1), help="Servers when more are added later; see `mxtrain add-server`."
+)
+@click.option(
     "--max-restarts",
     type=click.IntRange(min=0),
     help="How many processes that were killed are started again; 3 with replicas, else 0.",
@@ -103,6 +106,22 @@ def server_command(**place: object) -> Action:
 def scheduler_command(**place: object) -> Action:
     """Coordinate servers and workers until the job ends."""
     return lambda: _serve("scheduler", place)
+
+
+@cli.command("add-server")
+@click.option("--port", type=click.IntRange(1, 65535), help="The scheduler's port, where several jobs run here.")
+def add_server_command(port: int | None) -> Action:
+    """Be one more server of a job whose scheduler runs on this machine, until the job ends.
+
+    The job was started with --max-servers. On another machine, run `mxtrain server` with the job's variables.
+    """
+
+    def action() -> int:
+        from mxtrain_deploy.added_server import add_server
+
+        return add_server(port)
+
+    return action
 
 
 def _serve(role: str, place: dict[str, object]) -> int:

@@ -1,5 +1,6 @@
 """Starts a job as its options say."""
 
+from dataclasses import replace
 from importlib import import_module
 
 from mxtrain_deploy.job import LaunchError
@@ -13,6 +14,8 @@ def launch(options: LaunchOptions) -> int:
         LaunchError: the job cannot be started as asked.
     """
     _check(options)
+    if options.max_servers:
+        options = replace(options, env=(*options.env, f"MXTRAIN_MAX_SERVERS={options.max_servers}"))
     # Each launcher is imported only when it is used: some need packages that the others do without.
     return int(import_module(f"mxtrain_deploy.launchers.{options.launcher}").run(options))
 
@@ -25,6 +28,11 @@ def _check(options: LaunchOptions) -> None:
     if options.replicas and options.num_servers < 2:
         raise LaunchError(
             f"--replicas: expected at least 2 servers for copies on another server. Received: {options.num_servers}."
+        )
+    if options.max_servers and not 0 < options.num_servers <= options.max_servers:
+        raise LaunchError(
+            f"--max-servers: expected at least the number of servers at the start, {options.num_servers}, which is "
+            f"not 0. Received: {options.max_servers}."
         )
     if options.max_restarts and not options.num_servers:
         raise LaunchError("--max-restarts: expected servers that keep the training's state. Received: -s 0.")

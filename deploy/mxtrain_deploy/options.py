@@ -22,6 +22,7 @@ class LaunchOptions:
     port: int | None = None
     replicas: int | None = None
     max_restarts: int | None = None
+    max_servers: int | None = None
     env: Sequence[str] = ()
     env_server: Sequence[str] = ()
     env_worker: Sequence[str] = ()

@@ -116,6 +116,22 @@ def test_an_empty_job_and_problems_in_words() -> None:
     ]
 
 
+def test_shards_and_their_moves_in_words() -> None:
+    reply = pb.StatusReply()
+    for rank in range(3):
+        reply.nodes.add(role=pb.ROLE_SERVER, node=f"s{rank}", rank=rank, state=pb.NODE_STATE_ACTIVE)
+    reply.shards.add(number=0, primary="s0", backup="s1", learner="s2")
+    reply.shards.add(number=1, primary="s1", backup="s0", successor="s2")
+    reply.shards.add(number=2, primary="s0", backup="s1")
+    table = as_table(reply).splitlines()
+    assert [line.split()[2:6] for line in table[2:5]] == [
+        ["active", "2", "+", "1"],
+        ["active", "1", "+", "2"],
+        ["active", "0", "+", "0"],
+    ]
+    assert table[5:] == ["shard 0: server 2 learns it", "shard 1: server 1 hands over to server 2"]
+
+
 def test_plain_values_hold_numbers() -> None:
     reply = pb.StatusReply(epoch=1 << 40)
     reply.nodes.add(role=pb.ROLE_SERVER, node="s", pid=7, state=pb.NODE_STATE_DEAD)

@@ -30,7 +30,7 @@ def test_two_servers_are_added(tmp_path, transport, replicas):
         job["worker 0"].says("step 5")
         for rank in (2, 3):
             job.start("server", rank)
-        wait_until_balanced(job, 4)
+        wait_until_balanced(job.port, 4)
         go_on_to_the_end(job, tmp_path, [])
 
 
@@ -46,7 +46,7 @@ def test_one_is_killed_in_the_middle_of_a_move(tmp_path, victim, moment):
         dead = [job[victim]]
         job.kill(victim)
         job.replace(victim)
-        wait_until_balanced(job, 3)
+        wait_until_balanced(job.port, 3)
         go_on_to_the_end(job, tmp_path, dead)
 
 
@@ -60,7 +60,7 @@ def test_without_replicas_a_newcomer_that_learns_or_the_scheduler_may_die(tmp_pa
         dead = [job[victim]]
         job.kill(victim)
         job.replace(victim)
-        wait_until_balanced(job, 3)
+        wait_until_balanced(job.port, 3)
         go_on_to_the_end(job, tmp_path, dead)
 
 
@@ -72,7 +72,7 @@ def test_work_is_divided_again_after_a_death(tmp_path):
         dead = job["server 0"]
         job.kill("server 0")
         job.replace("server 0")
-        wait_until_balanced(job, 2)
+        wait_until_balanced(job.port, 2)
         (tmp_path / "worker.py.go").touch()
         job.wait(90)
         assert {node.process.returncode for node in job.nodes if node is not dead} == {0}, job.report()

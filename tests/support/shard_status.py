@@ -3,8 +3,6 @@
 import time
 from collections import Counter
 
-from job import Job
-
 from mxtrain.base import MXNetError
 from mxtrain_kvstore.transport.status_client import ask_status
 from mxtrain_protos import scheduler_pb2 as pb
@@ -21,14 +19,15 @@ def is_balanced(reply: pb.StatusReply, servers: int) -> bool:
     return len(leads) == servers and all(fewest <= count <= most for count in counts)
 
 
-def wait_until_balanced(job: Job, servers: int, timeout: float = 60.0) -> float:
+def wait_until_balanced(port: int, servers: int, timeout: float = 60.0) -> float:
     """Wait until servers share the work evenly; returns the seconds that took."""
-    start = time.monotonic()
+    start, reply = time.monotonic(), None
     while time.monotonic() - start < timeout:
         try:
-            if is_balanced(ask_status(f"127.0.0.1:{job.port}", None, 5.0), servers):
+            reply = ask_status(f"127.0.0.1:{port}", None, 5.0)
+            if is_balanced(reply, servers):
                 return time.monotonic() - start
         except MXNetError:
             pass  # there is no scheduler at the moment
         time.sleep(0.02)
-    raise AssertionError(f"work is not divided evenly after {timeout} s\n{job.report()}")
+    raise AssertionError(f"work is not divided evenly after {timeout} s:\n{reply}")

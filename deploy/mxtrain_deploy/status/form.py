@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
 from mxtrain_protos import scheduler_pb2 as pb
 
-_COLUMNS = ("node", "state", "host", "pid", "heard", "rounds", "rounds/s", "bytes/s", "samples/s", "waits", "restarts")
+_COLUMNS = ("node", "state", "shards", "host", "pid", "heard", "rounds", "rounds/s", "bytes/s", "samples/s", "waits")
+_COLUMNS += ("restarts",)
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def as_table(reply: pb.StatusReply) -> str:
     """What people read: the job, a line for each node, what is wrong."""
     reports = {report.node: report for report in reply.reports}
-    rows = [_row(node, reports.get(node.node, pb.Report())) for node in reply.nodes]
+    rows = [_row(node, reports.get(node.node, pb.Report()), reply.shards) for node in reply.nodes]
     parts = [_heading(reply), _aligned([_COLUMNS, *rows])] if rows else [_heading(reply), "no node has come yet"]
+    parts += _moves(reply)
     parts += [f"in the barrier: {', '.join(reply.barrier_waiting)}"] if reply.barrier_waiting else []
     late = [name_of(node) for node in reply.nodes if reports.get(node.node, pb.Report()).straggler]
     parts += [f"others wait for: {', '.join(late)}"] if late else []
@@ -70,12 +72,35 @@ def _heading(reply: pb.StatusReply) -> str:
     )
 
 
-def _row(node: pb.Node, report: pb.Report) -> tuple[str, ...]:
+def _moves(reply: pb.StatusReply) -> list[str]:
+    """A line for each shard that is on its way to another server."""
+    names = {node.node: name_of(node) for node in reply.nodes}
+    lines = []
+    for shard in reply.shards:
+        if shard.successor:
+            successor = names.get(shard.successor, shard.successor)
+            lines.append(f"shard {shard.number}: {names.get(shard.primary, shard.primary)} hands over to {successor}")
+        elif shard.learner:
+            lines.append(f"shard {shard.number}: {names.get(shard.learner, shard.learner)} learns it")
+    return lines
+
+
+def _shards_of(node: pb.Node, shards: Iterable[pb.Shard]) -> str:
+    """How many shards a server leads, and of how many it is the backup: `2 + 1`."""
+    if node.role != pb.ROLE_SERVER:
+        return "-"
+    holders = [(shard.primary == node.node, shard.backup == node.node) for shard in shards]
+    leads, backs = (sum(column) for column in zip(*holders, strict=True)) if holders else (0, 0)
+    return f"{leads} + {backs}"
+
+
+def _row(node: pb.Node, report: pb.Report, shards: Iterable[pb.Shard]) -> tuple[str, ...]:
     counters = report.counters
     is_worker = node.role == pb.ROLE_WORKER
     return (
         name_of(node),
         _short(pb.NodeState.Name(node.state)) + (" (late)" if report.straggler else ""),
+        _shards_of(node, shards),
         node.host,
         str(node.pid),
         f"{report.silence:.1f} s",

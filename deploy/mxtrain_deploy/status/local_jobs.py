@@ -10,6 +10,13 @@ from mxtrain_kvstore.settings import ClusterSettings, read_settings
 _PROC = Path("/proc")
 
 
+def variables_of(pid: int) -> dict[str, str]:
+    """The environment of a process. Raises OSError where it has ended, or is another user's."""
+    raw = (_PROC / str(pid) / "environ").read_bytes()
+    pairs = (entry.partition("=") for entry in raw.decode(errors="replace").split("\0"))
+    return {name: value for name, _, value in pairs}
+
+
 def local_schedulers() -> list[tuple[int, ClusterSettings]]:
     """(process id, settings) of the schedulers that this user runs here; what belongs to others cannot be read."""
     return [(pid, settings) for pid, settings in _settings() if settings.role == "scheduler"]
@@ -18,12 +25,11 @@ def local_schedulers() -> list[tuple[int, ClusterSettings]]:
 def _settings() -> Iterator[tuple[int, ClusterSettings]]:
     for folder in _PROC.glob("[0-9]*"):
         try:
-            raw = (folder / "environ").read_bytes()
+            variables = variables_of(int(folder.name))
         except OSError:
             continue  # it has ended, or is another user's
-        if b"_ROLE=scheduler" not in raw:
+        if "scheduler" not in (variables.get("MXTRAIN_ROLE"), variables.get("DMLC_ROLE")):
             continue
-        pairs = (entry.partition("=") for entry in raw.decode(errors="replace").split("\0"))
-        settings = read_settings({name: value for name, _, value in pairs})
+        settings = read_settings(variables)
         if settings.scheduler_host and settings.scheduler_port:
             yield int(folder.name), settings
