@@ -50,6 +50,13 @@ def cli() -> None:
     type=click.IntRange(min=0),
     help="How many processes that were killed are started again; 3 with replicas, else 0.",
 )
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=1),
+    default=30.0,
+    show_default=True,
+    help="Seconds that a job may take to stop with a checkpoint before it is killed.",
+)
 @click.option("--env", multiple=True, metavar="NAME[=VALUE]", help="A variable for every process; may be repeated.")
 @click.option("--env-server", multiple=True, metavar="NAME[=VALUE]", help="A variable for the servers.")
 @click.option("--env-worker", multiple=True, metavar="NAME[=VALUE]", help="A variable for the workers.")
@@ -101,13 +108,6 @@ def server_command(**place: object) -> Action:
     return lambda: _serve("server", place)
 
 
-@cli.command("scheduler")
-@_role_options
-def scheduler_command(**place: object) -> Action:
-    """Coordinate servers and workers until the job ends."""
-    return lambda: _serve("scheduler", place)
-
-
 @cli.command("add-server")
 @click.option("--port", type=click.IntRange(1, 65535), help="The scheduler's port, where several jobs run here.")
 def add_server_command(port: int | None) -> Action:
@@ -122,6 +122,13 @@ def add_server_command(port: int | None) -> Action:
         return add_server(port)
 
     return action
+
+
+@cli.command("scheduler")
+@_role_options
+def scheduler_command(**place: object) -> Action:
+    """Coordinate servers and workers until the job ends."""
+    return lambda: _serve("scheduler", place)
 
 
 def _serve(role: str, place: dict[str, object]) -> int:

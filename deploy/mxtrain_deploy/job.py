@@ -13,6 +13,8 @@ _ID_VARIABLE: dict[str, str] = {"server": "DMLC_SERVER_ID", "worker": "DMLC_WORK
 
 # Seconds that a job waits for a new process in place of a dead one.
 REPLACE_TIMEOUT = 60
+# Seconds of the grace that are left to processes when the job gives up to stop in order.
+_RESERVE = 5.0
 
 
 class LaunchError(Exception):
@@ -26,7 +28,7 @@ class Job:
     `env` goes to every process, `env_server` and `env_worker` to those of one role and override it.
     `cluster_key` (hexadecimal text) is what the processes of this job prove to each other that they belong to it;
     empty where they talk over loopback only. `replicas`: copies of all parameters on other servers. `max_restarts`: how
-    many dead processes may be replaced.
+    many dead processes may be replaced. `grace`: seconds that the job may take to stop.
     """
 
     command: tuple[str, ...]
@@ -38,6 +40,7 @@ class Job:
     cluster_key: str
     replicas: int = 0
     max_restarts: int = 0
+    grace: float = 30.0
     env: Mapping[str, str] = field(default_factory=dict)
     env_server: Mapping[str, str] = field(default_factory=dict)
     env_worker: Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +101,8 @@ def protocol_variables(job: Job, role: Role, rank: int) -> dict[str, str]:
         variables["MXTRAIN_REPLICAS"] = str(job.replicas)
     if job.max_restarts and "MXTRAIN_REPLACE_TIMEOUT" not in {**os.environ, **job.env}:
         variables["MXTRAIN_REPLACE_TIMEOUT"] = str(REPLACE_TIMEOUT)
+    if job.num_servers and "MXTRAIN_STOP_TIMEOUT" not in {**os.environ, **job.env}:
+        variables["MXTRAIN_STOP_TIMEOUT"] = f"{max(job.grace - _RESERVE, job.grace / 2):g}"
     if job.cluster_key:
         variables["MXTRAIN_CLUSTER_KEY"] = job.cluster_key
     if role in _ID_VARIABLE:

@@ -1,5 +1,6 @@
 """The pods of a job on Kubernetes: commands, variables, probes, resources, and what they may do."""
 
+import math
 import shlex
 from typing import Any
 
@@ -40,6 +41,8 @@ def pod(options: LaunchOptions, role: Role) -> dict[str, Any]:
     return {
         # A pod that is replaced keeps its index, and with it its rank.
         "restartPolicy": "Never",
+        # The task is ended by the process that watches it, some time before.
+        "terminationGracePeriodSeconds": math.ceil(options.grace) + 5,
         "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,

@@ -14,6 +14,7 @@ from functools import partial
 from mxtrain_deploy.environment import inherited_environment, search_path, with_interpreter
 from mxtrain_deploy.hosts import is_loopback
 from mxtrain_deploy.job import Job, LaunchError, Role, Task, make_task, make_tasks
+from mxtrain_deploy.options import DEFAULT_GRACE
 from mxtrain_deploy.processes import LocalProcess
 from mxtrain_deploy.supervised import supervise
 
@@ -27,7 +28,7 @@ def main() -> int:
     try:
         job = _job(arguments)
         task = find_task(job, rank_of(os.environ), arguments.role, _max_workers())
-        return supervise([partial(LocalProcess, task, _environment(job, task))], job.max_restarts)
+        return supervise([partial(LocalProcess, task, _environment(job, task))], job.max_restarts, job.grace)
     except LaunchError as error:
         sys.stderr.write(f"mxtrain member: {error}\n")
         return 2
@@ -42,6 +43,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--cluster", required=True, help="what started the processes")
     parser.add_argument("--replicas", type=int, default=0)
     parser.add_argument("--max-restarts", type=int, default=0)
+    parser.add_argument("--grace", type=float, default=DEFAULT_GRACE, help="seconds from a signal to SIGKILL")
     parser.add_argument("--role", choices=["scheduler", "server", "worker"])
     parser.add_argument("command", nargs=argparse.REMAINDER)
     return parser.parse_args(words)
@@ -64,6 +66,7 @@ def _job(arguments: argparse.Namespace) -> Job:
         cluster_key=key,
         replicas=arguments.replicas,
         max_restarts=arguments.max_restarts,
+        grace=arguments.grace,
     )
 
 

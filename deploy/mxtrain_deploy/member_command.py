@@ -10,7 +10,8 @@ def member_command(options: LaunchOptions, python: str, root_uri: str, port: str
     counts = ["-n", str(options.num_workers), "-s", str(options.num_servers)]
     place = ["--root-uri", root_uri, "--port", port, "--cluster", options.launcher]
     faults = ["--replicas", str(num_replicas(options)), "--max-restarts", str(max_restarts(options))]
-    return [python, "-m", "mxtrain_deploy.member", *counts, *place, *faults]
+    ending = ["--grace", f"{options.grace:g}"]
+    return [python, "-m", "mxtrain_deploy.member", *counts, *place, *faults, *ending]
 
 
 def shared_variables(options: LaunchOptions) -> dict[str, str]:

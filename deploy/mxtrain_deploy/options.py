@@ -7,6 +7,7 @@ from typing import Literal
 
 Launcher = Literal["local", "ssh", "mpi", "slurm", "kubernetes", "ray"]
 DEFAULT_RESTARTS = 3
+DEFAULT_GRACE = 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,9 @@ class LaunchOptions:
     root_uri: str | None = None
     port: int | None = None
     replicas: int | None = None
-    max_restarts: int | None = None
     max_servers: int | None = None
+    max_restarts: int | None = None
+    grace: float = DEFAULT_GRACE
     env: Sequence[str] = ()
     env_server: Sequence[str] = ()
     env_worker: Sequence[str] = ()

@@ -153,6 +153,10 @@ def describe_end(returncode: int) -> str:
 GIVEN_UP = 75
 
 
+#: Exit code of a worker that has stopped in order, with a checkpoint (mxtrain_worker.orderly_stop).
+STOPPED = 85
+
+
 def was_killed(returncode: int) -> bool:
     """Whether a process is not to blame for its end: a signal ended it, here or elsewhere, or it was given up."""
     return returncode < 0 or returncode > 128 or returncode == GIVEN_UP

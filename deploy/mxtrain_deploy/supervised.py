@@ -10,12 +10,12 @@ from mxtrain_deploy.job import Job, parse_assignments
 from mxtrain_deploy.options import DEFAULT_RESTARTS, LaunchOptions
 from mxtrain_deploy.output import Screen
 from mxtrain_deploy.processes import TaskProcess
-from mxtrain_deploy.supervisor import Supervisor
+from mxtrain_deploy.supervisor import KILL_AFTER, Supervisor
 
 _KEY_BYTES = 32
 
 
-def supervise(starters: Sequence[Callable[[], TaskProcess]], max_restarts: int) -> int:
+def supervise(starters: Sequence[Callable[[], TaskProcess]], max_restarts: int, grace: float) -> int:
     """Start the processes and watch them to their end; return the exit code (see `Supervisor.run`).
 
     Raises:
@@ -23,7 +23,7 @@ def supervise(starters: Sequence[Callable[[], TaskProcess]], max_restarts: int) 
     """
     screen = Screen(sys.stdout.buffer, sys.stderr.buffer)
     try:
-        return Supervisor(screen, max_restarts).run(starters)
+        return Supervisor(screen, max_restarts, grace).run(starters)
     finally:
         if screen.closed:
             _discard_output()
@@ -62,11 +62,17 @@ def make_job(options: LaunchOptions, root_uri: str, hosts: Sequence[Host] = ()) 
         cluster=options.launcher,
         replicas=num_replicas(options),
         max_restarts=max_restarts(options),
+        grace=options.grace,
         cluster_key=cluster_key([root_uri, *(host.address for host in hosts)]),
         env=parse_assignments(tuple(options.env), "--env"),
         env_server=parse_assignments(tuple(options.env_server), "--env-server"),
         env_worker=parse_assignments(tuple(options.env_worker), "--env-worker"),
     )
+
+
+def grace(options: LaunchOptions) -> float:
+    """Seconds between the first signal and SIGKILL: workers without servers have no job that could stop in order."""
+    return options.grace if options.num_servers else KILL_AFTER
 
 
 def num_replicas(options: LaunchOptions) -> int:

@@ -13,10 +13,10 @@ from types import FrameType
 from mxtrain_deploy.job import LaunchError
 from mxtrain_deploy.lifeline import Lifeline
 from mxtrain_deploy.output import LineSplitter, Screen
-from mxtrain_deploy.processes import TaskProcess, describe_end, shell_code, was_killed
+from mxtrain_deploy.processes import STOPPED, TaskProcess, describe_end, shell_code, was_killed
 
 # All durations in seconds.
-KILL_AFTER = 4.0  # from the first signal to SIGKILL
+KILL_AFTER = 4.0  # from the first signal to SIGKILL, where nothing can stop in order
 GIVE_UP_AFTER = 3.0  # from SIGKILL to leaving a process that the kernel does not end
 SETTLE = 3.0  # from the first failure to the end of the job: others may fail by it first, or for the same reason
 LINGER = 15.0  # how long servers and scheduler may run after the last worker
@@ -29,12 +29,16 @@ _READ_SIZE = 1 << 16
 class Supervisor:
     """Runs one job to its end. Single-threaded: one loop over the pipes, woken by signals.
 
-    max_restarts: how many processes that were killed are replaced before the next one ends the job.
+    max_restarts: how many processes that were killed are replaced before the next one ends the job. grace: how long
+    after the first signal workers may take to stop in order; then all are killed.
     """
 
-    def __init__(self, screen: Screen, max_restarts: int = 0) -> None:
+    def __init__(self, screen: Screen, max_restarts: int = 0, grace: float = KILL_AFTER) -> None:
         self._screen = screen
         self._max_restarts = max_restarts
+        self._grace = grace
+        self._has_stopped = False
+        self._signal = ""  # of the launcher, before anything is said about it
         self._restarts = 0
         self._starters: dict[str, Callable[[], TaskProcess]] = {}
         self._selector = selectors.DefaultSelector()
@@ -51,7 +55,7 @@ class Supervisor:
         """Start every process, watch them until all have ended, and return the launcher's exit code.
 
         The code is that of the first process that died (128 plus the signal that killed it), 128 plus the signal when
-        the launcher itself was told to end, else 0.
+        the launcher itself was told to end, 85 where the job has stopped in order for another reason, else 0.
 
         Raises:
             LaunchError: a process could not be started; those that ran have been ended.
@@ -68,7 +72,7 @@ class Supervisor:
                 self._watch()
                 raise
             self._watch()
-        return self._exit_code
+        return self._exit_code or (STOPPED if self._has_stopped else 0)
 
     def _start(self, starter: Callable[[], TaskProcess]) -> TaskProcess:
         process = starter()
@@ -103,6 +107,7 @@ class Supervisor:
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         """Pass the signal on at once, even while the loop waits for a slow reader of our output."""
         again = self._kill_at is not None
+        self._signal = signal.Signals(signum).name
         self._end(signal.SIGKILL if again else signum, 128 + signum)
 
     def _watch(self) -> None:
@@ -113,6 +118,7 @@ class Supervisor:
                 else:
                     self._read(key)
             self._reap()
+            self._explain_wait()
             if self._screen.closed and self._kill_at is None:
                 self._end(signal.SIGTERM, shell_code(-signal.SIGPIPE))
             self._keep_deadlines()
@@ -153,10 +159,20 @@ class Supervisor:
             self._lifeline.remove(process.pid)
             self._alive.remove(process)
             self._read_all_of(process)
-            if returncode and self._kill_at is None and not self._replace(process, returncode):
+            self._has_stopped |= returncode == STOPPED
+            failed = returncode not in (0, STOPPED)
+            if failed and self._kill_at is None and not self._replace(process, returncode):
                 self._note_death(process, returncode)
-        if ended and self._kill_at is None and not self._workers():
-            self._end_at = self._end_at or time.monotonic() + LINGER
+        if ended and not self._workers():
+            self._after_workers()
+
+    def _after_workers(self) -> None:
+        """Servers and scheduler end by themselves, but are not waited for very long."""
+        now = time.monotonic()
+        if self._kill_at is None:
+            self._end_at = self._end_at or now + LINGER
+        else:
+            self._kill_at = min(self._kill_at, now + KILL_AFTER)
 
     def _workers(self) -> list[TaskProcess]:
         return [process for process in self._alive if process.task.role == "worker"]
@@ -196,9 +212,18 @@ class Supervisor:
         """Send a signal to all that still runs. The first call decides the exit code and when SIGKILL follows."""
         if self._kill_at is None:
             self._exit_code = exit_code
-            self._kill_at = time.monotonic() + KILL_AFTER
+            workers_have_ended = self._end_at is not None
+            self._kill_at = time.monotonic() + (KILL_AFTER if workers_have_ended else self._grace)
         for process in self._alive:
             process.send_signal(signum)
+
+    def _explain_wait(self) -> None:
+        """Say how long a job may take that was told to end, unless it has ended at once."""
+        if self._signal and self._grace > KILL_AFTER and self._workers():
+            self._screen.say(
+                f"{self._signal}: the job may stop in order; it is killed in {self._grace:g} s, or if asked again."
+            )
+        self._signal = ""
 
     def _time_left(self) -> float | None:
         deadlines = [at for at in (self._kill_at, self._leave_at, self._end_at, self._settle_at) if at is not None]

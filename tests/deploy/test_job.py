@@ -44,6 +44,7 @@ def test_every_process_knows_its_place() -> None:
         "DMLC_JOB_CLUSTER": "local",
         "MXTRAIN_CLUSTER_KEY": "00ff",
         "MXTRAIN_REPLICAS": "0",
+        "MXTRAIN_STOP_TIMEOUT": "25",
         "A": "all",
     }
     assert env["scheduler"] == {**common, "B": "all", "DMLC_ROLE": "scheduler", "DMLC_TASK_ID": "0"}

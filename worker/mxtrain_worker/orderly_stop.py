@@ -128,5 +128,5 @@ class OrderlyStop:
         else:
             self._kvstore.stop_agreement.await_end(writer)
         where = f"; checkpoint {checkpoint}" if checkpoint else ""
-        _log.warning("the training stops in order: %s%s", reason, where)
+        _log.warning("the training stops in order: %s%s", reason.rstrip("."), where)
         raise TrainingStopped(reason, str(checkpoint or ""))

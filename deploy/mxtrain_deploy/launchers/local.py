@@ -15,7 +15,7 @@ from mxtrain_deploy.hosts import LOOPBACK
 from mxtrain_deploy.job import make_tasks
 from mxtrain_deploy.options import LaunchOptions
 from mxtrain_deploy.processes import LocalProcess
-from mxtrain_deploy.supervised import make_job, max_restarts, supervise
+from mxtrain_deploy.supervised import grace, make_job, max_restarts, supervise
 
 
 def run(options: LaunchOptions) -> int:
@@ -31,4 +31,4 @@ def run(options: LaunchOptions) -> int:
     env = {**inherited_environment(), "PATH": path, "DMLC_NODE_HOST": job.root_uri}
     tasks = make_tasks(job)
     starters = [partial(LocalProcess, task, {**share_of_cores(task.role, job.num_workers), **env}) for task in tasks]
-    return supervise(starters, max_restarts(options))
+    return supervise(starters, max_restarts(options), grace(options))

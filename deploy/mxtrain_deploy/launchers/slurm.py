@@ -1,5 +1,6 @@
 """Slurm: a batch script whose `srun` starts every process; `sbatch` runs it, or the user does."""
 
+import math
 import shlex
 import shutil
 import signal
@@ -46,6 +47,7 @@ def batch_script(options: LaunchOptions) -> str:
             "#!/bin/sh",
             f"#SBATCH --job-name=mxtrain --ntasks={num_processes(options)} --distribution=block",
             *([f"#SBATCH {options.launcher_args}"] if options.launcher_args else []),
+            *([] if "--signal" in options.launcher_args else [_signal_in_time(options.grace)]),
             "set -eu",
             "export PYTHONUNBUFFERED=1",
             *exports,
@@ -58,6 +60,11 @@ def batch_script(options: LaunchOptions) -> str:
             "",
         ]
     )
+
+
+def _signal_in_time(grace: float) -> str:
+    """Let every process have SIGTERM so long before the job's time is over; scancel sends it by itself."""
+    return f"#SBATCH --signal=TERM@{math.ceil(grace)}"
 
 
 def _submit(script: str) -> int:

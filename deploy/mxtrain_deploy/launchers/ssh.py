@@ -12,7 +12,7 @@ from mxtrain_deploy.hosts import LOOPBACK, Host, copy_directory, is_loopback, ow
 from mxtrain_deploy.job import Job, LaunchError, Task, make_tasks
 from mxtrain_deploy.options import LaunchOptions
 from mxtrain_deploy.processes import LocalProcess, RemoteProcess, TaskProcess
-from mxtrain_deploy.supervised import make_job, max_restarts, supervise
+from mxtrain_deploy.supervised import grace, make_job, max_restarts, supervise
 
 
 def run(options: LaunchOptions) -> int:
@@ -30,7 +30,7 @@ def run(options: LaunchOptions) -> int:
         for host in dict.fromkeys(hosts):
             copy_directory(host, os.getcwd(), options.sync_dst_dir)
     job = replace(job, env={**passed_environment(), **job.env})
-    return supervise(_place(job, hosts, options), max_restarts(options))
+    return supervise(_place(job, hosts, options), max_restarts(options), grace(options))
 
 
 def _address_for(hosts: Sequence[Host]) -> str:
