@@ -4,9 +4,10 @@ import pytest
 from scheduler_events import register
 
 from mxtrain_protos import scheduler_pb2 as pb
-from mxtrain_server.scheduler.actions import SchedulerRules
-from mxtrain_server.scheduler.reports import MAX_COUNTS, MAX_PROBLEMS, MAX_TEXT, stragglers
+from mxtrain_server.scheduler.actions import Log, SchedulerRules
+from mxtrain_server.scheduler.reports import MAX_COUNTS, MAX_PROBLEMS, MAX_TEXT
 from mxtrain_server.scheduler.scheduler_state import SchedulerState
+from mxtrain_server.scheduler.stragglers import Progress, stragglers
 
 RULES = SchedulerRules("job", 2, 1, heartbeat_timeout=50, replace_timeout=60)
 
@@ -79,7 +80,35 @@ def test_what_is_kept_is_bounded() -> None:
     ],
 )
 def test_a_straggler_is_who_does_not_wait_while_the_others_do(waiting: dict[str, float], found: list[str]) -> None:
-    assert stragglers(waiting) == found
+    progress = {node: Progress(share, share, 0.0, 10, 0) for node, share in waiting.items()}
+    assert list(stragglers(progress, 2.0)) == found
+
+
+def test_who_is_silent_while_the_others_wait_is_late() -> None:
+    """As a process that is stopped: what it counted last says nothing of it."""
+    workers = {
+        "a": Progress(0.8, 1.0, 0.5, 5, 0),
+        "b": Progress(0.8, 1.0, 1.5, 5, 0),
+        "c": Progress(0.8, 0.8, 3.2, 5, 0),
+    }
+    assert list(stragglers(workers, 2.0)) == ["c"]
+    assert not stragglers({**workers, "c": Progress(0.8, 0.8, 2.9, 5, 0)}, 2.0)
+    assert not stragglers({node: worker._replace(silence=4.0) for node, worker in workers.items()}, 2.0)
+
+
+def test_who_is_passed_over_is_late() -> None:
+    workers = {"a": Progress(0.0, 0.0, 0.0, 20, 1), "b": Progress(0.0, 0.0, 0.0, 20, 15)}
+    assert stragglers(workers, 2.0) == {"b": "rounds go on without it (15 of 20)"}
+
+
+def test_people_hear_of_it_once() -> None:
+    state = running()
+    heard = []
+    for second in range(0, 44, 2):
+        state.heartbeat("a", second, counters(second, 0.8))
+        state.heartbeat("b", second, counters(second, 0.1))
+        heard += [(second, a.text) for a in state.tick(second + 0.5) if isinstance(a, Log)]
+    assert heard == [(time, "worker 1 (host h, pid 7) is late: the others wait for it") for time in (4, 34)]
 
 
 def test_stragglers_are_marked() -> None:

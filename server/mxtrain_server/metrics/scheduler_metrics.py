@@ -69,12 +69,14 @@ def _gauges_of_nodes(nodes: _Nodes) -> Iterator[Any]:
     age = GaugeMetricFamily(
         "mxtrain_node_heartbeat_age_seconds", "Time since the node was last heard of.", labels=_OF_NODE
     )
-    late = GaugeMetricFamily("mxtrain_worker_straggler", "1 while other workers wait for this one.", labels=("rank",))
+    late = GaugeMetricFamily(
+        "mxtrain_worker_straggler", "1 while other workers wait for this one.", labels=("rank", "host")
+    )
     for labels, node, report in nodes:
         up.add_metric(labels, float(node.state == pb.NODE_STATE_ACTIVE))
         age.add_metric(labels, report.silence)
         if node.role == pb.ROLE_WORKER:
-            late.add_metric(labels[1:], float(report.straggler))
+            late.add_metric((labels[1], node.host), float(report.straggler))
     yield from (up, age, late)
 
 
@@ -99,6 +101,11 @@ def _counters_of_nodes(nodes: _Nodes) -> Iterator[Any]:
     for name, text, field in (
         ("mxtrain_worker_samples", "Samples that the worker has trained on.", "samples"),
         ("mxtrain_worker_waiting_seconds", "Time that the worker has waited for servers and barriers.", "waited"),
+        (
+            "mxtrain_worker_passed_over_rounds",
+            "Rounds that were complete before the worker pushed them.",
+            "passed_over",
+        ),
     ):
         family = CounterMetricFamily(name, text, labels=("rank",))
         for labels, node, report in nodes:

@@ -25,6 +25,7 @@ class ServerMetrics:
             (CounterMetricFamily, "mxtrain_server_received_bytes", "Bytes of values pushed here.", now.bytes_in),
             (CounterMetricFamily, "mxtrain_server_sent_bytes", "Bytes of values pulled from here.", now.bytes_out),
             (CounterMetricFamily, "mxtrain_server_dropped_messages", "Messages that made no sense.", now.dropped),
+            (CounterMetricFamily, "mxtrain_server_late_pushes", "Pushes that came after their round.", now.passed_over),
             (GaugeMetricFamily, "mxtrain_server_keys", "Keys of the shards that the server leads.", now.keys),
             (GaugeMetricFamily, "mxtrain_server_parameter_bytes", "Bytes of their values.", now.parameter_bytes),
         ):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import deque
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from mxtrain_protos import scheduler_pb2 as pb
 from mxtrain_server.scheduler.members import Member, Members
+from mxtrain_server.scheduler.stragglers import Announcements, Progress, stragglers
 
 #: Seconds over which rates are taken.
 WINDOW = 10.0
@@ -16,8 +15,10 @@ WINDOW = 10.0
 MAX_COUNTS = 32
 MAX_PROBLEMS = 20
 MAX_TEXT = 1000
-#: A worker is a straggler where the others wait at least this share of their time, and it waits less than half as much.
-MUCH_WAITING = 0.3
+#: Seconds in which it shows that everybody waits for somebody who is silent.
+SHORT_WINDOW = 4.0
+#: Seconds between looks at who is late.
+LOOK = 1.0
 
 
 class _Count(NamedTuple):
@@ -26,9 +27,15 @@ class _Count(NamedTuple):
 
 
 class Reports:
-    """Counts of nodes over time, and problems. All memory is bounded; `now`: seconds of a clock that never jumps."""
+    """Counts of nodes over time, and problems. All memory is bounded; `now`: seconds of a clock that never jumps.
 
-    def __init__(self) -> None:
+    interval: seconds between heartbeats.
+    """
+
+    def __init__(self, interval: float = 2.0) -> None:
+        self._interval = interval
+        self._announcements = Announcements()
+        self._looked = 0.0
         self._counts: dict[str, deque[_Count]] = {}
         self._problems: deque[tuple[float, str]] = deque(maxlen=MAX_PROBLEMS)
 
@@ -51,12 +58,36 @@ class Reports:
         present = {member.node for member in everybody}
         self._counts = {node: counts for node, counts in self._counts.items() if node in present}
         reports = {member.node: self._report(member, now) for member in everybody}
-        waiting = {m.node: reports[m.node].waiting for m in members.active(pb.ROLE_WORKER) if self._is_known(m)}
-        for node in stragglers(waiting):
+        for node in self._late(members, now):
             reports[node].straggler = True
         reply.reports.extend(reports.values())
         reply.problems.extend(pb.Problem(age=now - time, text=text) for time, text in self._problems)
         reply.replaced = sum(member.replaced for member in everybody)
+
+    def look(self, members: Members, now: float) -> list[str]:
+        """What people should hear now of workers that are late."""
+        if now - self._looked < LOOK:
+            return []
+        self._looked = now
+        late = self._late(members, now)
+        names = {member.node: member.name for member in members.everybody()}
+        return [f"{names[node]} is late: {late[node]}" for node in self._announcements.news(late, now)]
+
+    def _late(self, members: Members, now: float) -> dict[str, str]:
+        known = [member for member in members.active(pb.ROLE_WORKER) if self._is_known(member)]
+        return stragglers({member.node: self._progress(member, now) for member in known}, self._interval)
+
+    def _progress(self, member: Member, now: float) -> Progress:
+        counts = self._counts[member.node]
+        last, before = counts[-1], _before(counts, WINDOW)
+        new, old = last.counters, before.counters
+        return Progress(
+            waiting=_waiting(last, before),
+            lately=_waiting(last, _before(counts, SHORT_WINDOW)),
+            silence=now - member.seen,
+            rounds=max(0, new.rounds - old.rounds),
+            passed=max(0, new.passed_over - old.passed_over),
+        )
 
     def _is_known(self, member: Member) -> bool:
         return len(self._counts.get(member.node, ())) > 1
@@ -66,9 +97,8 @@ class Reports:
         counts = self._counts.get(member.node)
         if not counts:
             return report
-        last = counts[-1]
+        last, before = counts[-1], _before(counts, WINDOW)
         report.counters.CopyFrom(last.counters)
-        before = next((count for count in counts if last.time - count.time <= WINDOW), last)
         seconds = last.time - before.time
         if member.is_active and seconds > 0:
             new, old = last.counters, before.counters
@@ -76,20 +106,21 @@ class Reports:
             moved = new.bytes_in + new.bytes_out - old.bytes_in - old.bytes_out
             report.bytes_per_second = _rate(moved, seconds)
             report.samples_per_second = _rate(new.samples - old.samples, seconds)
-            report.waiting = min(1.0, _rate(new.waited - old.waited, seconds))
+            report.waiting = _waiting(last, before)
         return report
+
+
+def _before(counts: deque[_Count], window: float) -> _Count:
+    """The first of the counts that are not older than the last one by more than so many seconds."""
+    return next(count for count in counts if counts[-1].time - count.time <= window)
+
+
+def _waiting(last: _Count, before: _Count) -> float:
+    """The share of the time between two counts in which the node has waited."""
+    seconds = last.time - before.time
+    return min(1.0, _rate(last.counters.waited - before.counters.waited, seconds)) if seconds > 0 else 0.0
 
 
 def _rate(difference: float, seconds: float) -> float:
     """Per second; a node that counts less than before has dropped a shard, or lies."""
     return max(0.0, difference) / seconds
-
-
-def stragglers(waiting: Mapping[str, float]) -> list[str]:
-    """The workers for which the others wait. waiting: node to the share of its time in which it waits."""
-    found = []
-    for node, share in waiting.items():
-        others = [other for name, other in waiting.items() if name != node]
-        if others and statistics.median(others) >= max(MUCH_WAITING, 2 * share):
-            found.append(node)
-    return found

@@ -27,7 +27,7 @@ class SchedulerState:
 
     def __init__(self, rules: SchedulerRules, now: float) -> None:
         self.rules = rules
-        self.reports = Reports()
+        self.reports = Reports(rules.heartbeat_interval)
         self._started = now
         self._job = job = Job(rules, now)
         self._barriers = Barriers(job)
@@ -211,6 +211,8 @@ class SchedulerState:
             self._deaths.check_replacements(now)
             self._arrivals.let_in(now)
             self._moves.look()
+            for text in self.reports.look(self.members, now):
+                job.log(text, problem=True)
         return self._take()
 
     def slept(self, seconds: float, now: float) -> list[Action]:
