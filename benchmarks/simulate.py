@@ -5,7 +5,7 @@
     python benchmarks/simulate.py --seeds 71:72                                   # a seed that has failed, once more
 
 Small jobs are of 1 to 5 workers and 2 to 5 servers, and of all kinds: deaths, partitions, without replicas, killed
-while others recover. A failure prints the seed and what happened; the exit code is 1.
+while others recover, servers that join. A failure prints the seed and what happened; the exit code is 1.
 """
 
 import argparse
@@ -24,6 +24,9 @@ KINDS = {
     "deaths and partitions": Plan(deaths=3, cuts=3, rounds=100),
     "killed while others recover": Plan(reckless=True, deaths=8, death_spacing=1.0),
     "without replicas": Plan(spared=("server",), breaks=0.0, doubles=0.05),
+    "servers join": Plan(joins=2, deaths=3, cuts=2, rounds=100),
+    "servers join, killed while others recover": Plan(joins=2, reckless=True, deaths=8, death_spacing=1.0),
+    "servers join without replicas": Plan(joins=2, spared=("server",), breaks=0.0, doubles=0.05),
 }
 
 
@@ -31,7 +34,7 @@ def small(seed: int) -> tuple[str, dict]:
     """The kind and the size of a small job: everything follows from the seed."""
     kind = list(KINDS)[seed % len(KINDS)]
     size = seed // len(KINDS)
-    replicas = 0 if kind == "without replicas" else 1
+    replicas = 0 if "without replicas" in kind else 1
     return kind, {"workers": 1 + size % 5, "servers": 2 + size // 5 % 4, "replicas": replicas, "plan": KINDS[kind]}
 
 
@@ -44,6 +47,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--deaths", type=int, default=2)
     parser.add_argument("--cuts", type=int, default=0)
+    parser.add_argument("--joins", type=int, default=0, help="servers that join while the job runs")
     given = parser.parse_args()
     first, last = (int(word) for word in given.seeds.split(":"))
     count: Counter[str] = Counter()
@@ -54,7 +58,7 @@ def main() -> int:
             break
         kind, how = small(seed)
         if given.workers:
-            plan = Plan(rounds=given.rounds, deaths=given.deaths, cuts=given.cuts, limit=5000.0)
+            plan = Plan(rounds=given.rounds, deaths=given.deaths, cuts=given.cuts, limit=5000.0, joins=given.joins)
             kind, how = "large", {"workers": given.workers, "servers": given.servers, "plan": plan}
         try:
             job = check(seed, **how)
@@ -64,6 +68,7 @@ def main() -> int:
             continue
         count.update({kind: 1, "killed": len(job.killed), "cut off": len(job.cut), "given up": len(job.given_up)})
         count.update({"broken": job.broken, "doubled": job.doubled, "events": job.events, "stopped": bool(job.stopped)})
+        count.update({"joined": len(job.joined), "handed over": job.moves})
     print(f"{time.monotonic() - start:.0f} s: {dict(count)}; failed: {bad or 'none'}")
     return bool(bad)
 

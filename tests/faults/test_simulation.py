@@ -35,6 +35,17 @@ def test_without_replicas_workers_and_the_scheduler_may_die() -> None:
         check(seed, replicas=0, plan=plan)
 
 
+@pytest.mark.parametrize("replicas", [0, 1])
+def test_servers_join_and_shards_move_whatever_else_happens(replicas: int) -> None:
+    how = {"joins": 2, "rounds": 60}
+    plan = Plan(**how) if replicas else Plan(**how, spared=("server",), breaks=0.0, doubles=0.05)
+    jobs = [check(seed, workers=2, servers=2, replicas=replicas, plan=plan) for seed in range(FIRST, LAST)]
+    if len(jobs) >= 40:
+        assert sum(job.moves for job in jobs) > len(jobs)
+        assert sum(len(job.joined) for job in jobs) > 1.5 * len(jobs)
+        assert {name[0] for job in jobs for name in job.killed} == set("sw")
+
+
 def test_deaths_during_recovery_end_in_equal_weights_or_in_a_clear_stop() -> None:
     plan = Plan(reckless=True, deaths=8, death_spacing=1.0)
     jobs = [check(seed, plan=plan) for seed in range(FIRST, LAST)]
