@@ -107,6 +107,17 @@ def test_digits_stopped_and_resumed(command: tuple[str, ...], options: tuple[str
     assert [path.read_bytes() for path in last] == expected
 
 
+def test_digits_are_the_same_over_grpc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = []
+    for transport in ("auto", "grpc"):
+        monkeypatch.setenv("MXTRAIN_KVSTORE_TRANSPORT", transport)
+        prefix = tmp_path / transport
+        words = ("--kvstore", "dist_sync", "--num-epochs", "1", "--model-prefix", prefix)
+        run(*LAUNCH, "2", sys.executable, DIGITS, *words)
+        ends.append(Path(f"{prefix}-0001.params").read_bytes())
+    assert ends[0] == ends[1]
+
+
 def test_digits_in_uneven_parts(tmp_path: Path) -> None:
     """Three workers with 30, 29 and 29 batches: all end by themselves."""
     options = ("--kvstore", "dist_sync", "--batch-size", "48", "--num-epochs", "2")

@@ -1,7 +1,8 @@
-"""Fuzzing of the listening ports of a job that trains meanwhile: scheduler (gRPC), servers (ZeroMQ), metrics (HTTP).
+"""Fuzzing of the listening ports of a job that trains meanwhile: scheduler (gRPC), servers (ZeroMQ or gRPC), metrics.
 
     python tests/fuzz/ports.py --seconds 120            # without a cluster key
     python tests/fuzz/ports.py --seconds 120 --key      # with one: CURVE and TLS
+    python tests/fuzz/ports.py --seconds 120 --grpc     # values over gRPC, too
 
 Everything is on loopback. Random bytes, real greetings with random or truncated frames after them, frames that claim
 huge lengths, mutated messages on real ZeroMQ and gRPC connections. Afterwards the job must end in order, with the right
@@ -29,7 +30,9 @@ from decoders import decoders
 from job import Job, Node
 
 from mxtrain_kvstore.transport.curve import secure_client
-from mxtrain_kvstore.transport.tls import channel_credentials
+from mxtrain_kvstore.transport.grpc_connection import open_channel
+from mxtrain_kvstore.transport.grpc_frames import MAX_MESSAGE_BYTES, METHOD, NAME_KEY, pack
+from mxtrain_kvstore.transport.grpc_frames import SERVICE as PARAMETERS
 from mxtrain_protos import scheduler_pb2 as pb
 
 SCRIPT = """
@@ -155,6 +158,25 @@ class Strangers:
             stranger.send_multipart([self.examples[0], bytes(large)])
         self.count["server: messages"] += messages + 1
 
+    def exchange(self, port: int, messages: int) -> None:
+        """Messages on a gRPC stream to a server that is as it should be, but for what is in them."""
+        texts = [self._frames() for _ in range(messages)]
+        texts.append(bytes(self.chance.choice([1 << 20, MAX_MESSAGE_BYTES + 1])))
+        name = self.chance.choice(["", "x" * 999, f"stranger:{self.chance.random()}", f"stranger:{messages}"])
+        with self._channel(port) as channel, contextlib.suppress(grpc.RpcError):
+            call = channel.stream_stream(f"/{PARAMETERS}/{METHOD}")(iter(texts), metadata=[(NAME_KEY, name)], timeout=5)
+            for _ in call:
+                pass
+        self.count["server: messages"] += len(texts)
+
+    def _frames(self) -> bytes:
+        """Frames of which some are messages, and something like them."""
+        frames = [self.chance.mutated(self.chance.choice(self.examples)) for _ in range(self.chance.randint(1, 4))]
+        if self.chance.random() < 0.5:
+            frames[0] = self.chance.randbytes(8) + frames[0]
+        data = pack(frames)
+        return data if self.chance.random() < 0.8 else self.chance.mutated(data)
+
     def attend(self, port: int, streams: int) -> None:
         """Streams of messages on a gRPC connection that is as it should be."""
         with self._channel(port) as channel:
@@ -167,12 +189,7 @@ class Strangers:
                         break
 
     def _channel(self, port: int) -> grpc.Channel:
-        if self.key is None:
-            return grpc.insecure_channel(f"127.0.0.1:{port}")
-        from mxtrain_kvstore.transport.tls import NODE_NAME
-
-        options = [("grpc.ssl_target_name_override", NODE_NAME)]
-        return grpc.secure_channel(f"127.0.0.1:{port}", channel_credentials(self.key), options)
+        return open_channel(f"127.0.0.1:{port}", self.key, [("grpc.max_send_message_length", -1)])
 
     def _node_message(self) -> bytes:
         """A message that no scheduler takes for one of its nodes: of another job, or not to be read."""
@@ -203,9 +220,9 @@ def ports(job: Job) -> Iterator[tuple[str, int]]:
                     yield node.name, int(words[1].rpartition(":")[2], 16)
 
 
-def run(seconds: float, seed: int, key: str | None, folder: Path) -> tuple[bool, str]:
+def run(seconds: float, seed: int, key: str | None, transport: str, folder: Path) -> tuple[bool, str]:
     """Fuzz one job; whether all was well, and a report."""
-    env = {"MXTRAIN_CLUSTER_KEY": key} if key else {}
+    env = {"MXTRAIN_CLUSTER_KEY": key or "", "MXTRAIN_KVSTORE_TRANSPORT": transport}
     with Job(folder, SCRIPT, MXTRAIN_METRICS_PORT="0", PS_VERBOSE="1", MXTRAIN_REPLICAS="1", **env) as job:
         for node in job.of("worker"):
             node.says("in")
@@ -217,13 +234,16 @@ def run(seconds: float, seed: int, key: str | None, folder: Path) -> tuple[bool,
             end = time.monotonic() + seconds * part
             while time.monotonic() < end:
                 for name, port in found:
-                    http = name.startswith("scheduler") or port not in _endpoints(job)
+                    http = transport == "grpc" or name.startswith("scheduler") or port not in _endpoints(job)
                     make = bytes_for_grpc if http else bytes_for_zmq
                     for _ in range(60):
                         strangers.raw(port, name.split()[0], make)
                 strangers.attend(job.port, 5)
                 for port in _endpoints(job):
-                    strangers.router(f"tcp://127.0.0.1:{port}", 1000)
+                    if transport == "grpc":
+                        strangers.exchange(port, 500)
+                    else:
+                        strangers.router(f"tcp://127.0.0.1:{port}", 1000)
             memory.append([resident(node) for node in nodes])
         (folder / "worker.py.go").touch()
         codes = job.wait(60)
@@ -242,7 +262,7 @@ def run(seconds: float, seed: int, key: str | None, folder: Path) -> tuple[bool,
 
 
 def _endpoints(job: Job) -> list[int]:
-    """The servers' ZeroMQ ports."""
+    """The ports of the servers' data plane."""
     return [int(port) for node in job.of("server") for port in re.findall(r"listens on \S+:(\d+)", node.text)[:1]]
 
 
@@ -251,8 +271,10 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--key", action="store_true", help="with a cluster key")
+    parser.add_argument("--grpc", action="store_true", help="the data plane over gRPC")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        good, text = run(given.seconds, given.seed, "a secret of the cluster" if given.key else None, Path(place))
+        secret, transport = "a secret of the cluster" if given.key else None, "grpc" if given.grpc else "auto"
+        good, text = run(given.seconds, given.seed, secret, transport, Path(place))
     print(text)
     sys.exit(not good)

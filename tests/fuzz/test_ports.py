@@ -9,8 +9,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 SCRIPT = str(Path(__file__).parent / "ports.py")
 
 
-@pytest.mark.parametrize("key", [(), ("--key",)], ids=["open", "key"])
-def test_strangers_at_every_port(key: tuple[str, ...]) -> None:
-    done = run_python(SCRIPT, "--seconds", "3", *key, timeout=200)
+@pytest.mark.parametrize("options", [(), ("--key",), ("--grpc",)], ids=["open", "key", "grpc"])
+def test_strangers_at_every_port(options: tuple[str, ...]) -> None:
+    done = run_python(SCRIPT, "--seconds", "3", *options, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "weights right" in done.stdout
