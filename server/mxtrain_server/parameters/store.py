@@ -129,7 +129,7 @@ class Store:
         """
         stop = first + blocks
         low, _ = segment.bounds(first, stop)
-        self._wake(rank)
+        self._wake(rank, segment, first, stop, number)
         pushed = segment.pushed_by(rank)[first:stop]
         if not bool((pushed == number - 1).all()) or self.quorum.backups or rank in segment.shifts:
             return self._push_open(rank, segment, first, stop, number, values)
@@ -141,7 +141,7 @@ class Store:
 
     def push_rows(self, segment: Segment, number: int, piece: RowsPiece) -> list[CompletedRun]:
         """Take one worker's push of rows of a key, in round `number`; otherwise as `push`."""
-        self._wake(piece.rank)
+        self._wake(piece.rank, segment, piece.first, piece.stop, number)
         fresh, rounds = self._enter(piece.rank, segment, piece.first, piece.stop, number)
         if self.mode == "async":
             if not bool(fresh.all()):
@@ -192,9 +192,9 @@ class Store:
         pushed[fresh] = number
         return fresh, rounds
 
-    def _wake(self, rank: int) -> None:
-        """Who pushes has left its barrier, and so have all others."""
-        if rank in self.quorum.resting:
+    def _wake(self, rank: int, segment: Segment, first: int, stop: int, number: int) -> None:
+        """Who pushes has left its barrier, and so have all others; not a process that does its rank's past again."""
+        if rank in self.quorum.resting and bool((segment.pushed_by(rank)[first:stop] < number).any()):
             self.quorum.wake(self.segments)
 
     @property
