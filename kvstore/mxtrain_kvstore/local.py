@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,20 @@ class LocalKVStore(KVStore):
         if compression.pull is not None:
             raise ArgumentError(f"KVStore {self.type!r}: nothing is sent back. Expected: no 'pull'.")
         self._compressed = CompressedCopies(compression.push)
+
+    def get_residuals(self) -> dict[Key, list[np.ndarray]]:
+        """See KVStore.get_residuals."""
+        return {} if self._compressed is None else self._compressed.get_residuals()
+
+    def set_residuals(self, values: Mapping[Key, Sequence[np.ndarray]]) -> None:
+        """See KVStore.set_residuals."""
+        if self._compressed is None:
+            super().set_residuals(values)
+            return
+        for key, copies in values.items():
+            if key not in self._stored or any(copy.size != self._stored[key].size for copy in copies):
+                raise MXNetError(f"Expected: residuals of the keys of this store. Received: others, as of {key!r}.")
+        self._compressed.set_residuals(values)
 
     # ---------------------------------------------------------------- optimizer
 

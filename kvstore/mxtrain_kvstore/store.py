@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError, NameLookupError
 from mxtrain.ndarray import NDArray
@@ -151,6 +153,15 @@ class KVStore(KVStoreBase):
 
     def close(self) -> None:
         """Give back what the store holds; a store that is closed cannot be used any more."""
+
+    def get_residuals(self) -> dict[Key, list[np.ndarray]]:
+        """What gradient compression has left out so far, flat float32, per device copy that is compressed by itself."""
+        return {}
+
+    def set_residuals(self, values: Mapping[Key, Sequence[np.ndarray]]) -> None:
+        """Go on with what `get_residuals` gave. Raises MXNetError, and changes nothing, where it is of other keys."""
+        if values:
+            raise MXNetError(f"KVStore {self.type!r}: expected no residuals, as nothing is compressed here.")
 
     # ---------------------------------------------------------------- keys
 

@@ -3,7 +3,10 @@
 import json
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from mxtrain.base import MXNetError
 from mxtrain_worker.checkpoint import params_path, save_params, states_path, symbol_path
@@ -116,7 +119,7 @@ class TrainingCheckpoint:
             "workers": getattr(store, "num_workers", 1) or 1,
             "without": [],
             "optimizer": type(self._module._optimizer).__name__,
-            "residuals": store.get_residuals() if hasattr(store, "get_residuals") else {},
+            "residuals": _packed(store.get_residuals()) if hasattr(store, "get_residuals") else {},
         }
 
     def _store(self) -> Any:
@@ -230,13 +233,21 @@ class TrainingCheckpoint:
             )
         store: Any = getattr(module, "_kvstore", None)
         if own["residuals"] and hasattr(store, "set_residuals"):
-            store.set_residuals(own["residuals"])
+            store.set_residuals(_unpacked(own["residuals"]))
         return Place(own["step"]["epoch"], own["step"]["batch"]), own["start"], own["step"]
 
     @property
     def num_steps(self) -> int:
         """Steps that were done before this training began."""
         return 0 if self._saved is None else self._saved.num_steps
+
+
+def _packed(residuals: Mapping[Any, Sequence[np.ndarray]]) -> dict[Any, list[bytes]]:
+    return {key: [copy.tobytes() for copy in copies] for key, copies in residuals.items()}
+
+
+def _unpacked(residuals: Mapping[Any, Sequence[bytes]]) -> dict[Any, list[np.ndarray]]:
+    return {key: [np.frombuffer(copy, np.float32) for copy in copies] for key, copies in residuals.items()}
 
 
 def _structure(symbol: Any) -> list[Any]:

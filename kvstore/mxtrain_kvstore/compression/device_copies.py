@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,21 @@ class CompressedCopies:
     def decoded(self, key: Hashable, values: Sequence[NDArray]) -> list[NDArray]:
         """The copies, float32, as they would be decoded."""
         return [self._decoded((key, number), value) for number, value in enumerate(values)]
+
+    def get_residuals(self) -> dict[Any, list[np.ndarray]]:
+        """The residuals, flat float32, of each key's copies in their order."""
+        found: dict[Any, list[np.ndarray]] = {}
+        for key, number in sorted(self._residuals, key=lambda place: place[1]):
+            found.setdefault(key, []).append(self._residuals[key, number])
+        return found
+
+    def set_residuals(self, values: Mapping[Any, Sequence[np.ndarray]]) -> None:
+        """Go on with what `get_residuals` gave."""
+        self._residuals = {
+            (key, number): np.array(copy, np.float32)
+            for key, copies in values.items()
+            for number, copy in enumerate(copies)
+        }
 
     def _decoded(self, place: tuple[Hashable, int], value: NDArray) -> NDArray:
         flat = np.array(to_numpy(value.data_array)).reshape(-1)

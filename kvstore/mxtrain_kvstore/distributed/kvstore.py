@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from mxtrain.device import to_numpy
 from mxtrain.ndarray import NDArray, empty
 from mxtrain.optimizer import Optimizer
 from mxtrain_kvstore.compression.parameters import read_params
-from mxtrain_kvstore.distributed import optimizer_states, positions, sparse
+from mxtrain_kvstore.distributed import optimizer_states, positions, residuals, sparse
 from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.hyper_parameters import HyperParameters
 from mxtrain_kvstore.distributed.leases import DistLeases, TableForm
@@ -193,6 +193,15 @@ class DistKVStore(KVStore):
     def set_gradient_compression(self, compression_params: dict[str, Any]) -> None:
         """Compress what this worker pushes, summed over its devices; see KVStore.set_gradient_compression."""
         self._directory.compress(read_params(compression_params))
+
+    def get_residuals(self) -> dict[Key, list[np.ndarray]]:
+        """What compression has left out of this worker's gradients so far; see KVStore.get_residuals."""
+        return {key: [values] for key, values in residuals.read(self._client, self._directory.parameters).items()}  # type: ignore[misc]
+
+    def set_residuals(self, values: Mapping[Key, Sequence[np.ndarray]]) -> None:
+        """Go on with what `get_residuals` gave, of any number of servers; see KVStore.set_residuals."""
+        flat = {key: copies[0] for key, copies in values.items()}
+        residuals.restore(self._client, self._directory.parameters, flat)
 
     # ---------------------------------------------------------------- optimizer
 
