@@ -53,3 +53,5 @@ def test_tables_in_files_have_no_replicas(tmp_path):
     assert isinstance(segment_memory(settings), FileMemory)
     with pytest.raises(MXNetError, match="Expected: MXTRAIN_REPLICAS=0"):
         segment_memory(dataclasses.replace(settings, replicas=1))
+    with pytest.raises(MXNetError, match="Expected: no MXTRAIN_MAX_SERVERS"):
+        segment_memory(dataclasses.replace(settings, max_servers=3))

@@ -194,10 +194,10 @@ class Conversation:
     def _send_again(self, server: int, applied: int) -> None:
         """Send the commands after number `applied`, and the requests that have not been answered."""
         outbox = self.outboxes[server]
-        if not outbox.keeping and outbox.last > applied:
+        again = outbox.after(applied)
+        if outbox.last > applied and not (again and again[0].number == applied + 1):
             self._failure = f"Messages to server {server} were lost: it is at {applied} of {outbox.last}."
             return
-        again = outbox.after(applied)
         for sent in again:
             self._transmit(server, sent)
         numbers = {sent.number for sent in again}

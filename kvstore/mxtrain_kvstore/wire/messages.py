@@ -7,10 +7,11 @@ in *segments*, flat arrays of one element type; a segment is a sequence of *bloc
 A *run* is [segment, first block, number of blocks, round]. The *round* of a push is how often this worker has pushed
 these blocks, this push included; of a pull, the round that the values must have reached.
 
-The keys of a job are divided into *shards*, one for each server that the job starts with. A shard lies on a *primary*,
-and on a *backup* where the job has replicas; workers talk to the primary. Every frame from a worker carries a number.
-The *commands* of a worker to a shard, which change what the shard knows, are numbered 1, 2, 3, ...; any other message
-carries the number of the last command before it. A shard carries commands out once, in the order of their numbers.
+The keys of a job are divided into *shards*, at least one for each server that the job starts with. A shard lies on a
+*primary*, and on a *backup* where the job has replicas; workers talk to the primary, and to another one when the view
+says so. Every frame from a worker carries a number. The *commands* of a worker to a shard, which change what the shard
+knows, are numbered 1, 2, 3, ...; any other message carries the number of the last command before it. A shard carries
+commands out once, in the order of their numbers.
 Every frame to a worker carries the number of its last command that cannot be lost any more.
 """
 

@@ -84,4 +84,9 @@ def segment_memory(settings: ClusterSettings) -> Memory:
             "Expected: MXTRAIN_REPLICAS=0 where MXTRAIN_TABLE_DIRECTORY is set: a copy of a table travels through "
             f"memory. Received: {settings.replicas} replica(s)."
         )
+    if settings.max_servers:
+        raise MXNetError(
+            "Expected: no MXTRAIN_MAX_SERVERS where MXTRAIN_TABLE_DIRECTORY is set: a table that moves travels through "
+            f"memory. Received: {settings.max_servers}."
+        )
     return FileMemory(settings.table_directory, memory)
