@@ -79,14 +79,14 @@ class Quorum:
         self.resting.clear()
 
     def catch_up(self, ranks: Iterable[int], segments: Iterable[Segment]) -> None:
-        """Some members go on at the round that the foremost of all has come to.
+        """Some members go on at the round that the foremost of all has come to, those who have left included.
 
         With backups nobody needs help: who is behind is told by its next pull which round it is.
         """
         for segment in segments:
             if self.backups or not segment.num_blocks:
                 continue
-            foremost = np.maximum.reduce([segment.reached_by(rank) for rank in self.members])
+            foremost = np.maximum.reduce([segment.taken, *(segment.reached_by(rank) for rank in self.members)])
             for rank in ranks:
                 segment.shift(rank, foremost - segment.reached_by(rank))
 
