@@ -92,8 +92,8 @@ class LeasedWorld(World):
 def check_leases(seed: int, in_turn: bool, lost: int = 0, **how: Any) -> LeasedWorld:
     """Run a job; raises AssertionError, which names the seed, unless every sample counts once an epoch.
 
-    Of a worker that is lost for good, the batch that was under way may count twice, for some keys or all, and so may the
-    one before where the report of it was lost, too.
+    Of a worker that is lost for good, the batch that was under way may count twice, for some keys or all, and so may
+    the one before, where the report of it was lost, too.
     """
     world = LeasedWorld(seed, in_turn, lost, **how)
     try:
