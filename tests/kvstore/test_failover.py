@@ -5,25 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory_cluster import Cluster, settle
-from replicated_training import OPTIMIZERS, WORKERS, deliver_some, one_round, references, start
+from replicated_training import OPTIMIZERS, WORKERS, deliver_some, kill_one, one_round, references, start
 
 SERVERS, ROUNDS = 3, 4
 REFERENCES = references(ROUNDS, SERVERS)
-
-
-def kill_one(cluster: Cluster, rng: np.random.Generator, replace: bool) -> None:
-    """Kill a server that others can stand in for; hear of it some messages later."""
-    safe = [
-        name for name in cluster.nodes if all(shard.backup for shard in cluster.shards.all if shard.primary == name)
-    ]
-    if not safe:
-        return
-    cluster.kill(safe[rng.integers(len(safe))])
-    deliver_some(cluster, rng, int(rng.integers(20)))
-    if replace:
-        cluster.add_server(f"server{cluster.epoch + 100}")
-    cluster.shards.teach(list(cluster.nodes))
-    cluster.change_view()
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

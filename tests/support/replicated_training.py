@@ -59,3 +59,18 @@ def deliver_some(cluster: Cluster, rng: np.random.Generator, most: int) -> None:
         if not waiting:
             return
         cluster.deliver(*waiting[rng.integers(len(waiting))])
+
+
+def kill_one(cluster: Cluster, rng: np.random.Generator, replace: bool) -> None:
+    """Kill a server that others can stand in for; hear of it some messages later."""
+    safe = [
+        name for name in cluster.nodes if all(shard.backup for shard in cluster.shards.all if shard.primary == name)
+    ]
+    if not safe:
+        return
+    cluster.kill(safe[rng.integers(len(safe))])
+    deliver_some(cluster, rng, int(rng.integers(20)))
+    if replace:
+        cluster.add_server(f"server{cluster.epoch + 100}")
+    cluster.shards.teach(list(cluster.nodes))
+    cluster.change_view()

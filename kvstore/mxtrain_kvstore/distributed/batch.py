@@ -4,42 +4,55 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mxtrain_kvstore.distributed.outgoing import Slice
 from mxtrain_kvstore.wire.messages import MAX_ITEMS, Run
 
 if TYPE_CHECKING:
     from mxtrain_kvstore.distributed.parameter import Block
 
-#: Weight at which a batch is sent without waiting for more.
-BATCH_BYTES = 1 << 21
+#: Weight at which a batch is sent without waiting for more; one of values that lie in shared memory, and of others.
+MAPPED_BYTES = 1 << 21
+SENT_BYTES = 5 << 18
 #: What a block weighs besides its bytes: a batch of them must not make more runs than a message may hold.
-BLOCK_WEIGHT = BATCH_BYTES // MAX_ITEMS
+BLOCK_WEIGHT = MAPPED_BYTES // MAX_ITEMS
+#: Lower than any priority.
+NO_PRIORITY = float("-inf")
 
 
 class Batch:
     """Blocks that have been pushed or pulled and not been sent, of segments that are shared, or of such that are not.
 
-    weight: roughly the bytes that the batch will take.
+    weight: roughly the bytes that the batch will take; limit: of it. priority: the highest of those that were given.
     """
 
-    __slots__ = ("mapped", "pulls", "pushes", "weight")
+    __slots__ = ("limit", "mapped", "priority", "pulls", "pushes", "rising", "weight")
 
     def __init__(self, mapped: bool) -> None:
         self.mapped = mapped
         self.pushes: list[Block] = []
         self.pulls: list[Block] = []
         self.weight = 0
+        self.limit = MAPPED_BYTES if mapped else SENT_BYTES
+        self.priority = NO_PRIORITY
+        self.rising = False
 
-    def take_pushes(self) -> list[Run]:
-        """The runs of all pushes, which are now on their way."""
-        blocks, self.pushes, self.weight = self.pushes, [], 0
-        for block in blocks:
-            block.parameter.staged -= 1
-        return runs_of(blocks)
+    def rise(self, priority: float) -> None:
+        """Something comes that is more important than all before it."""
+        self.rising = self.rising or self.priority > NO_PRIORITY
+        self.priority = priority
 
-    def take_pulls(self) -> list[Run]:
-        """The runs of all pulls, which are now on their way."""
-        blocks, self.pulls = self.pulls, []
-        return runs_of(blocks)
+    def take(self) -> Slice:
+        """All blocks, the more important first; the batch is empty then."""
+        taken = Slice(self.mapped, self.pushes, self.pulls)
+        if self.rising:
+            for blocks in (self.pushes, self.pulls):
+                blocks.sort(key=_importance)
+        self.pushes, self.pulls, self.weight, self.priority, self.rising = [], [], 0, NO_PRIORITY, False
+        return taken
+
+
+def _importance(block: Block) -> float:
+    return -block.parameter.priority
 
 
 def runs_of(blocks: list[Block]) -> list[Run]:

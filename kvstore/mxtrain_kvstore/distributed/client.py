@@ -15,19 +15,19 @@ from mxtrain.ndarray import NDArray
 from mxtrain_kvstore.compression.codec import Codec
 from mxtrain_kvstore.compression.feedback import compress
 from mxtrain_kvstore.compression.parameters import Compression, codec_of
-from mxtrain_kvstore.distributed.batch import BATCH_BYTES, BLOCK_WEIGHT, runs_of
+from mxtrain_kvstore.distributed.batch import BLOCK_WEIGHT
 from mxtrain_kvstore.distributed.channel import Channel, Incoming, SharedFiles
-from mxtrain_kvstore.distributed.conversation import Conversation
 from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
 from mxtrain_kvstore.distributed.parameter import DIRECT_BYTES, Block, Parameter
 from mxtrain_kvstore.distributed.routes import Routes
+from mxtrain_kvstore.distributed.sender import Sender
 from mxtrain_kvstore.sums import sum_into
 from mxtrain_kvstore.wire import messages as m
 
 _log = logging.getLogger(__name__)
 
 
-class ParameterClient(Conversation):
+class ParameterClient(Sender):
     """Everything between this worker and the servers; all methods may be called from any thread.
 
     abandoned: stores that nobody uses any more and that should be left. wake_flusher: called when something is staged.
@@ -43,36 +43,36 @@ class ParameterClient(Conversation):
         routes: Callable[[], Routes | None] = lambda: None,
     ) -> None:
         super().__init__(channel, rank, wait_timeout, broken, routes)
-        self.lanes = [Lane(server) for server in range(channel.num_servers)]
         self.abandoned: list[int] = []
         self.shared: SharedFiles | None = None
-        self.wake_flusher: Callable[[], None] = lambda: None
         self._handlers[m.Pulled] = self._take_pulled
         self._acquire, self._release = self.lock.acquire, self.lock.release  # `with` takes twice as long
 
     # ---------------------------------------------------------------- values
 
-    def push(self, parameter: Parameter, sources: Sequence[np.ndarray]) -> None:
+    def push(self, parameter: Parameter, sources: Sequence[np.ndarray], priority: float = 0) -> None:
         """Push the sum of arrays of the parameter's shape and dtype; they may be changed as soon as this returns.
 
-        Waits only where a pull of the same parameter is under way, or the worker is too many rounds ahead.
+        priority: what has a higher one goes first, where there is much that has not gone yet. Waits only where a pull
+        of the same parameter is under way, or the worker is too many rounds ahead.
         """
         with self.lock:
             if parameter.awaiting or parameter.staged or self._failure:
                 self._make_way(parameter)
             parameter.idle = False
+            parameter.priority = priority
             parameter.pushed += 1
             consumed = parameter.seen >= parameter.pushed - 1
             if not consumed and parameter.pushed - parameter.seen > parameter.rounds_ahead:
                 self._catch_up(parameter)
             for block in parameter.blocks:
                 # the servers may still be reading the last push from memory that they share
-                if consumed if block.segment.shared else block.nbytes < DIRECT_BYTES or len(sources) > 1:
+                if consumed if block.segment.shared else len(sources) > 1 or not self._goes_at_once(block):
                     self._stage_push(block, sources)
                 else:
                     self._send_push(block, sources)
 
-    def push_again(self, parameter: Parameter, source: np.ndarray) -> bool:
+    def push_again(self, parameter: Parameter, source: np.ndarray, priority: float = 0) -> bool:
         """As `push` of one array, where that is a copy and a note; False where it is more, and nothing has happened.
 
         This is what a training loop does with small arrays round after round, so it is written for speed.
@@ -86,10 +86,13 @@ class ParameterClient(Conversation):
             block.staging[...] = source
             parameter.pushed += 1
             parameter.staged = 1
+            parameter.priority = priority
             batch = block.batch
+            if priority > batch.priority:
+                batch.rise(priority)
             batch.pushes.append(block)
             batch.weight += block.weight
-            if batch.weight >= BATCH_BYTES or not block.lane.pending:
+            if batch.weight >= batch.limit or not block.lane.pending:
                 self._staged(block)
             return True
         finally:
@@ -106,7 +109,7 @@ class ParameterClient(Conversation):
     def _catch_up(self, parameter: Parameter) -> None:
         """Wait until the servers have completed all earlier rounds of a parameter."""
         parameter.pushed -= 1
-        self.pull(parameter, [])
+        self.pull(parameter, [], priority=parameter.priority)
         self.settle(parameter)
         parameter.pushed += 1
 
@@ -117,34 +120,39 @@ class ParameterClient(Conversation):
             sum_into(block.staging, _parts(block, sources))
         block.parameter.staged += 1
         batch = block.batch
+        if block.parameter.priority > batch.priority:
+            batch.rise(block.parameter.priority)
         batch.pushes.append(block)
         batch.weight += block.weight
-        if batch.weight >= BATCH_BYTES or not block.lane.pending:
+        if batch.weight >= batch.limit or not block.lane.pending:
             self._staged(block)
+
+    @staticmethod
+    def _goes_at_once(block: Block) -> bool:
+        """Whether the values of a large block are sent from where they are: nothing waits that it would overtake."""
+        return block.nbytes >= DIRECT_BYTES and block.lane.outgoing.is_open
 
     def _send_push(self, block: Block, sources: Sequence[np.ndarray]) -> None:
         values = _summed(block, sources).reshape(-1)
         run = [block.number, block.index, 1, block.parameter.pushed]
-        self._count_pushed(block.lane, [run])
         codec = block.segment.codec
         if codec is None:
             self.send(block.lane.server, m.Push([run], False), values.view(np.uint8))
         else:
             residual = block.segment.residual(block.position, block.position + block.length)
             self.send(block.lane.server, m.Push([run], False, codec.form), compress(codec, values, residual))
+        self._count_pushed(block.lane, False, [run])
 
-    def _staged(self, block: Block) -> None:
-        """See to it that what was staged goes out: at once where it is much, and else even if nobody waits for it."""
-        if block.batch.weight >= BATCH_BYTES:
-            self._flush(block.lane)
-        elif not block.lane.pending:
-            block.lane.pending = True
-            self.wake_flusher()
-
-    def pull(self, parameter: Parameter, outs: Sequence[np.ndarray], finish: Callable[[], None] | None = None) -> None:
+    def pull(
+        self,
+        parameter: Parameter,
+        outs: Sequence[np.ndarray],
+        finish: Callable[[], None] | None = None,
+        priority: float = 0,
+    ) -> None:
         """Ask for the parameter's values; `settle` returns when they are in `outs`, arrays of its shape.
 
-        finish: called when they are.
+        finish: called when they are. priority: see `push`.
         """
         with self.lock:
             blocks = parameter.blocks
@@ -156,16 +164,26 @@ class ParameterClient(Conversation):
             if parameter.awaiting:
                 return  # nothing of the pull under way has come yet: it serves these arrays too
             parameter.idle = False
+            parameter.priority = priority
             parameter.awaiting = len(blocks)
             for block in blocks:
                 block.wanted = True
-                batch = block.batch
-                batch.pulls.append(block)
-                batch.weight += BLOCK_WEIGHT
-                if batch.weight >= BATCH_BYTES or not block.lane.pending:
-                    self._staged(block)
+                self._stage_pull(block, priority)
 
-    def pull_again(self, parameter: Parameter, out: NDArray) -> bool:
+    def _stage_pull(self, block: Block, priority: float) -> None:
+        """Ask with the next batch, or, where the push of the block waits for its turn, with that."""
+        if block.waiting is not None:
+            block.waiting.pulls.append(block)
+            return
+        batch = block.batch
+        if priority > batch.priority:
+            batch.rise(priority)
+        batch.pulls.append(block)
+        batch.weight += BLOCK_WEIGHT
+        if batch.weight >= batch.limit or not block.lane.pending:
+            self._staged(block)
+
+    def pull_again(self, parameter: Parameter, out: NDArray, priority: float = 0) -> bool:
         """As `pull` to one array that fits, and mark it as on its way; False, and nothing happens, unless that is easy.
 
         As `push_again`, of which it is the counterpart.
@@ -176,14 +194,11 @@ class ParameterClient(Conversation):
                 return False
             parameter.arrival.expect(out)
             parameter.idle = False
+            parameter.priority = priority
             parameter.awaiting = 1
             block = parameter.block
             block.wanted = True
-            batch = block.batch
-            batch.pulls.append(block)
-            batch.weight += BLOCK_WEIGHT
-            if batch.weight >= BATCH_BYTES or not block.lane.pending:
-                self._staged(block)
+            self._stage_pull(block, priority)
             return True
         finally:
             self._release()
@@ -193,7 +208,7 @@ class ParameterClient(Conversation):
         if not parameter.awaiting:
             return
         with self.lock:
-            self.flush()
+            self._flush_by_turns()
             self._wait(lambda: not parameter.awaiting, lambda: self._what_delays(parameter))
 
     def settle_all(self, store: int) -> None:
@@ -210,20 +225,19 @@ class ParameterClient(Conversation):
             return False
         try:
             self.follow_routes()
-            if self._moving:
-                for incoming in self.channel.receive(0.0):
-                    self._take(incoming)
-            self.flush()
-            return not self._moving
+            if self._moving or any(lane.outgoing for lane in self.lanes):
+                self._hear(0.0)
+            self._flush_by_turns()
+            if self.abandoned:
+                self._leave_abandoned()
+            return not self._moving and not any(lane.outgoing for lane in self.lanes)
         finally:
             self.lock.release()
 
     def flush(self) -> None:
-        """Send what is staged."""
+        """Send all that is staged or waits, and leave what is abandoned."""
         with self.lock:
-            for lane in self.lanes:
-                if lane.pending:
-                    self._flush(lane)
+            super().flush()
             if self.abandoned:
                 self._leave_abandoned()
 
@@ -248,6 +262,7 @@ class ParameterClient(Conversation):
 
     def _leave_abandoned(self) -> None:
         """Leave stores without waiting; one whose pulls are under way is left the next time."""
+        super().flush()
         for store in list(self.abandoned):
             if self._under_way(store):
                 continue
@@ -265,39 +280,7 @@ class ParameterClient(Conversation):
         for lane in self.lanes:
             lane.segments = {n: segment for n, segment in lane.segments.items() if segment.store != store}
 
-    # ---------------------------------------------------------------- batches
-
-    def _flush(self, lane: Lane) -> None:
-        """Send a lane's pushes, then its pulls: a pull asks for what pushes before it bring about."""
-        for batch in lane.batches:
-            if batch.pushes:
-                runs = batch.take_pushes()
-                self._count_pushed(lane, runs)
-                for codec, part in lane.by_codec(runs):
-                    self._send_staged(lane, batch.mapped, part, codec)
-        for batch in lane.batches:
-            if batch.pulls:
-                self._send_pulls(lane, batch.take_pulls(), batch.mapped and not lane.unseen)
-            batch.weight = 0
-        lane.pending = False
-
-    def _count_pushed(self, lane: Lane, runs: list[m.Run]) -> None:
-        counters = self.counters
-        counters.bytes_out += lane.nbytes(runs)
-        counters.rounds = max(counters.rounds, *[run[3] for run in runs])
-
-    def _send_staged(self, lane: Lane, mapped: bool, runs: list[m.Run], codec: Codec | None) -> None:
-        if codec is None:
-            self.send(lane.server, m.Push(runs, mapped), None if mapped else lane.payload(runs))
-        elif mapped:
-            lane.quantize(runs, codec)
-            self.send(lane.server, m.Push(runs, True))
-        else:
-            self.send(lane.server, m.Push(runs, False, codec.form), lane.encoded(runs, codec))
-
-    def _send_pulls(self, lane: Lane, runs: list[m.Run], mapped: bool) -> None:
-        for codec, part in lane.by_codec(runs, pull=True):
-            self.send(lane.server, m.Pull(part, mapped, m.NO_CODEC if codec is None else codec.form))
+    # ---------------------------------------------------------------- answers
 
     def _take_pulled(self, incoming: Incoming) -> None:
         lane = self.lanes[incoming.server]
@@ -359,6 +342,8 @@ class ParameterClient(Conversation):
     def _resume(self, server: int, welcome: m.Welcome) -> None:
         """Memory that was shared with the process before is of no use: map the new one's, or send values."""
         lane = self.lanes[server]
+        self._close_batches(lane)
+        self._send_waiting(lane, everything=True)  # what is sent again afterwards comes in this order
         for segment in lane.segments.values():
             if segment.shared and not welcome.mapped:
                 lane.unshare(segment)
@@ -390,6 +375,7 @@ class ParameterClient(Conversation):
         """Ask again for the blocks that have not come; values are sent, for the memory may be another's."""
         lane = self.lanes[server]
         staged = {id(block) for batch in lane.batches for block in batch.pulls}
+        staged.update(map(id, lane.outgoing.pulls()))
         wanted = [
             block
             for segment in lane.segments.values()
@@ -397,9 +383,7 @@ class ParameterClient(Conversation):
             if block.wanted and id(block) not in staged
         ]
         if wanted:
-            runs = runs_of(wanted)
-            for start in range(0, len(runs), m.MAX_ITEMS):
-                self._send_pulls(lane, runs[start : start + m.MAX_ITEMS], False)
+            self._send_pulls(lane, wanted, False)
 
     def _what_delays(self, parameter: Parameter) -> str:
         """What a pull is waiting for, asked of the servers where they answer."""

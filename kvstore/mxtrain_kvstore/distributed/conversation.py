@@ -238,12 +238,12 @@ class Conversation:
         remind_at = start + _REMIND
         poll = 0.0  # at first only what is there: where the job has failed, each of many waits must end at once
         while True:
-            for incoming in self.channel.receive(poll):
-                self._take(incoming)
+            self._hear(poll)
             if done():
                 return
             self.check()
             self.follow_routes()
+            self._while_waiting()
             poll = _POLL
             now = time.monotonic()
             waited = now - start
@@ -255,6 +255,14 @@ class Conversation:
             if waited > _PATIENCE and not told:
                 told = True
                 _log.warning("worker %d has waited %.0f s for %s", self.rank, waited, what())
+
+    def _hear(self, timeout: float) -> None:
+        """Take what servers have said, for `timeout` seconds if need be."""
+        for incoming in self.channel.receive(timeout):
+            self._take(incoming)
+
+    def _while_waiting(self) -> None:
+        """Called whenever servers have said something, and now and then."""
 
     def _take(self, incoming: Incoming) -> None:
         if self.recoverable:

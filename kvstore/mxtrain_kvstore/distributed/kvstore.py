@@ -91,16 +91,16 @@ class DistKVStore(KVStore):
                 if parameter.step == hyper.step:
                     hyper.next_step()
                 parameter.step = hyper.step
-            if self._client.push_again(parameter, data):
+            if self._client.push_again(parameter, data, priority):
                 return
-        self._push(key, value)
+        self._push(key, value, priority)
 
-    def _push(self, key: Any, value: Any) -> None:
+    def _push(self, key: Any, value: Any, priority: int) -> None:
         """A push that is not known from the round before."""
         if self.joins:
             self.join()
         array = value if type(value) is NDArray else _only(key, value)
-        if array is not None and self._push_array(key, array):
+        if array is not None and self._push_array(key, array, priority):
             return
         for single, values in paired(key, value):
             parameter = self._find(single)
@@ -115,9 +115,9 @@ class DistKVStore(KVStore):
             if has_sparse(*values):
                 sparse.push_sparse(self._client, parameter, values)
             else:
-                self._client.push(parameter, _on_host(values))
+                self._client.push(parameter, _on_host(values), priority)
 
-    def _push_array(self, key: Any, array: NDArray) -> bool:
+    def _push_array(self, key: Any, array: NDArray, priority: int) -> bool:
         """Push one array in host memory; False, and nothing happens, where there is more to do or to complain of."""
         parameter = self._find(key)
         data = array.data_array
@@ -127,8 +127,8 @@ class DistKVStore(KVStore):
             require_float32(parameter.key, parameter.dtype)
         if self._hyper is not None:
             self._hyper.before_push(parameter)
-        if not (parameter.source() is array and self._client.push_again(parameter, data)):
-            self._client.push(parameter, (data,))
+        if not (parameter.source() is array and self._client.push_again(parameter, data, priority)):
+            self._client.push(parameter, (data,), priority)
         parameter.know_source(array)
         return True
 
@@ -153,23 +153,23 @@ class DistKVStore(KVStore):
             parameter is None
             or out is None
             or parameter.out() is not out
-            or not self._client.pull_again(parameter, out)
+            or not self._client.pull_again(parameter, out, priority)
         ):
-            self._pull(key, out, ignore_sparse)
+            self._pull(key, out, priority, ignore_sparse)
 
-    def _pull(self, key: Any, out: Any, ignore_sparse: bool) -> None:
+    def _pull(self, key: Any, out: Any, priority: int, ignore_sparse: bool) -> None:
         """A pull that is not known from the round before."""
         array = out if type(out) is NDArray else _only(key, out)
         if array is not None:
             parameter = self._find(key)
-            if not (parameter.out() is array and self._client.pull_again(parameter, array)):
-                self._pull_to(parameter, array)
+            if not (parameter.out() is array and self._client.pull_again(parameter, array, priority)):
+                self._pull_to(parameter, array, priority)
             return
         for single, outs in paired(key, out, "out"):
             parameter = self._find(single)
             for array in outs:
                 if not has_sparse(array):
-                    self._pull_to(parameter, array)
+                    self._pull_to(parameter, array, priority)
                 elif not ignore_sparse:
                     require_form(single, array, parameter.shape, "an out")
                     sparse.pull_whole(self._client, parameter, array)
@@ -178,16 +178,16 @@ class DistKVStore(KVStore):
         """Get single rows, and wait for them; see KVStore.row_sparse_pull."""
         sparse.row_sparse_pull(self._client, self._find, key, out, row_ids)
 
-    def _pull_to(self, parameter: Parameter, array: NDArray) -> None:
+    def _pull_to(self, parameter: Parameter, array: NDArray, priority: int) -> None:
         data = array.data_array  # waits for whatever was on its way to the array before
         if data.shape != parameter.shape:
             require_form(parameter.key, array, parameter.shape, "an out")  # type: ignore[arg-type]
         if type(data) is np.ndarray:
-            self._client.pull(parameter, (data,))
+            self._client.pull(parameter, (data,), priority=priority)
             parameter.know_out(array)
         else:
             host = np.empty(parameter.shape, parameter.dtype)
-            self._client.pull(parameter, (host,), lambda: _upload(host, array))
+            self._client.pull(parameter, (host,), lambda: _upload(host, array), priority)
         array.defer(parameter.settle)
 
     def set_gradient_compression(self, compression_params: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from mxtrain_kvstore.compression.codec import Codec
 from mxtrain_kvstore.compression.feedback import compress, quantize
 from mxtrain_kvstore.compression.parameters import Compression
 from mxtrain_kvstore.distributed.batch import Batch
+from mxtrain_kvstore.distributed.outgoing import Outgoing
 from mxtrain_kvstore.distributed.parameter import Block
 from mxtrain_kvstore.wire.messages import Run
 
@@ -107,7 +108,7 @@ def _untouched(size: int, dtype: np.dtype) -> np.ndarray:
 
 
 class Lane:
-    """The segments of one server, and what has not been sent to it yet. pending: there is such.
+    """The segments of one server, and what has not been sent to it yet. pending: some of it is not in `outgoing`.
 
     unseen: shared segments whose memory is not mapped at the moment. compressing: there are segments with a codec.
     """
@@ -116,21 +117,15 @@ class Lane:
         self.server = server
         self.segments: dict[int, LaneSegment] = {}
         self.batches = (Batch(mapped=False), Batch(mapped=True))
+        self.outgoing = Outgoing()
         self.pending = False
         self.compressing = False
         self.unseen: set[int] = set()
 
     def unshare(self, segment: LaneSegment) -> None:
-        """Send a segment's values from now on."""
+        """Send a segment's values from now on. Nothing of it is staged."""
         segment.shared = False
         segment.lose_sight()
-        sent, mapped = self.batches
-        moving = [block for block in mapped.pushes if block.segment is segment]
-        mapped.pushes = [block for block in mapped.pushes if block.segment is not segment]
-        sent.pushes += moving
-        moving = [block for block in mapped.pulls if block.segment is segment]
-        mapped.pulls = [block for block in mapped.pulls if block.segment is not segment]
-        sent.pulls += moving
 
     def nbytes(self, runs: list[Run]) -> int:
         """The bytes of the values of runs. Raises MXNetError where this worker does not know a block."""

@@ -14,6 +14,7 @@ from mxtrain_kvstore.distributed.batch import BLOCK_WEIGHT, Batch
 
 if TYPE_CHECKING:
     from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
+    from mxtrain_kvstore.distributed.outgoing import Slice
 
 
 #: Blocks of at least so many bytes are sent by themselves, without being staged.
@@ -30,8 +31,8 @@ class Block:
     number: its segment's. offset, stop: its elements in the flat parameter. whole: it is the entire parameter.
     staging: the place in this worker's memory from which it is pushed, in the parameter's shape where it is whole, else
     flat. values: the server's values, mapped, in the same form; None where they cannot be mapped. batch: the one that
-    it goes with; weight: what it adds to it. wanted: a pull of it is under way. repeats: a push of its parameter is a
-    copy into `staging`.
+    it goes with; weight: what it adds to it. wanted: a pull of it is under way. waiting: the slice with its
+    push, which waits for its turn. repeats: a push of its parameter is a copy into `staging`.
     """
 
     __slots__ = (
@@ -49,6 +50,7 @@ class Block:
         "staging",
         "stop",
         "values",
+        "waiting",
         "wanted",
         "weight",
         "whole",
@@ -77,6 +79,7 @@ class Block:
         self.stop = offset + length
         self.whole = length == parameter.size
         self.wanted = False
+        self.waiting: Slice | None = None
         self.staging: np.ndarray
         self.batch: Batch
         self.repeats = False
@@ -116,10 +119,15 @@ class Parameter:
 
     pushed: rounds that this worker has pushed. seen: the round that its last pull brought. rounds_ahead: how much more
     `pushed` may be. passed: rounds that the servers have completed without this worker, and that it does not push.
-    staged: blocks whose push has been staged and not been sent. awaiting: blocks of a pull that have not come. reached:
-    the lowest round that blocks of the pull have brought. outs: the arrays that the pull fills. finish: what to call
-    when it has. settle: waits for the pull. stype: the storage that the key was initialized with. row_pulls: how many
-    answers of `awaiting` bring single rows.
+    staged: blocks whose push has been staged and not been sent. priority: of the last push or pull. awaiting: blocks of
+    a pull that have not come. reached: the lowest round that blocks of the pull have brought. outs: the arrays that the
+    pull fills. finish: what to call when it has. settle: waits for the pull. stype: the storage that the key was
+    initialized with. row_pulls: how many answers of `awaiting` bring single rows.
+
+    What a training loop repeats: source(), out(): the arrays of the last push and pull, which are known to fit; other
+    objects where there are none. block: the only one. idle: nothing is under way, the servers have completed what was
+    pushed, and a push is a copy into the staging of the block. arrival: of the pull to out(). step: the one of
+    HyperParameters in which it was pushed.
     """
 
     __slots__ = (
@@ -135,6 +143,7 @@ class Parameter:
         "out",
         "outs",
         "passed",
+        "priority",
         "pushed",
         "reached",
         "rounds_ahead",
@@ -172,6 +181,7 @@ class Parameter:
         self.reached = _NO_ROUND
         self.rounds_ahead = MAX_ROUNDS_AHEAD
         self.staged = 0
+        self.priority: float = 0
         self.step = 0
         self.stype = stype
         self.row_pulls = 0
