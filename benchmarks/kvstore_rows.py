@@ -12,7 +12,7 @@ import sys
 import time
 
 import numpy as np
-from kvstore_dist import run
+from kvstore_dist import add_job_options, run
 from measure import report
 
 SHAPE = (1_000_000, 64)
@@ -22,10 +22,8 @@ ROWS = 10_000
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--api", choices=["mxtrain", "mxnet"], default="mxtrain")
-    parser.add_argument("--kind", default="dist_sync", help="dist_sync or dist_async")
+    add_job_options(parser)
     parser.add_argument("--optimizer", default="sgd", help="let the servers update by this optimizer (default: sgd)")
-    parser.add_argument("--transport", default="auto", help="auto, shm or tcp; MXNet has tcp only")
-    parser.add_argument("--replicas", type=int, default=0, help="copies on other servers; MXNet has none")
     parser.add_argument("--steps", type=int, default=60, help="steps to measure (default: 60)")
     return run(parser.parse_args(), work)
 

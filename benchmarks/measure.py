@@ -5,6 +5,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 BLOCK_SECONDS = 0.25
 
@@ -18,6 +19,12 @@ def report_peak_memory(case: str) -> None:
     """Report the most memory that this process has had so far."""
     mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report(f"{case}: peak memory", mebibytes, "MiB", higher_is_better=False)
+
+
+def processor_seconds(pid: int) -> float:
+    """What the threads of a process have used, user and system; Linux counts in nanoseconds."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def calls_per_second(call: Callable[[], object], finish: Callable[[], object], seconds: float) -> float:

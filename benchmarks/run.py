@@ -31,13 +31,16 @@ BENCHMARKS: dict[str, dict[str, list[str]]] = {
         }
         for network in ("mlp", "lenet")
     },
+    "kvstore": {
+        **{side: ["kvstore_dist.py", "--api", side] for side in ("mxtrain", "mxnet")},
+        "torch": ["allreduce_torch.py"],
+    },
     "add": {side: ["small_add.py", "--api", side] for side in ("mxtrain", "mxnet", "torch")},
     **{
         name: {side: [script, "--api", side, *arguments] for side in ("mxtrain", "mxnet")}
         for name, (script, *arguments) in {
             "gluon-mlp": ["training_gluon.py", "--network", "mlp"],
             "gluon-lenet": ["training_gluon.py", "--network", "lenet"],
-            "kvstore": ["kvstore_dist.py"],
             "kvstore-sgd": ["kvstore_dist.py", "--optimizer", "sgd"],
             "kvstore-replicas": ["kvstore_dist.py", "--optimizer", "sgd", "--replicas", "1"],
             "kvstore-rows": ["kvstore_rows.py"],

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "suppo
 
 import numpy as np
 from forked_job import ForkedJob
+from measure import processor_seconds
 
 import mxtrain as mx
 from mxtrain_kvstore.transport.scheduler_client import PROTOCOL
@@ -33,12 +34,6 @@ CLUSTERS = ((1, 1), (2, 1), (4, 1), (2, 2), (4, 2), (8, 1), (8, 2))
 #: (arrays, elements of each), float32.
 LOADS = ((1, 2_000_000), (300, 256), (1, 256))
 FITTED = 4
-
-
-def processor_seconds(pid: int) -> float:
-    """What the threads of a process have used, user and system; Linux counts in nanoseconds."""
-    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def train(folder: Path, arrays: int, elements: int, seconds: float) -> None:
