@@ -25,3 +25,16 @@ def test_processes_die_and_are_replaced(in_turn):
 def test_a_worker_is_lost_for_good(in_turn):
     for seed in range(100, 120):
         check_leases(seed, in_turn, lost=1, plan=Plan(deaths=4, death_spacing=0.5))
+
+
+@ORDERS
+def test_nodes_are_cut_off(in_turn):
+    for seed in range(200, 210):
+        check_leases(seed, in_turn, plan=Plan(deaths=3, death_spacing=0.5, cuts=2))
+
+
+def test_seeds_that_have_found_mistakes():
+    """A lost worker that had been in more rounds than those who wait; one whose last report was lost with it."""
+    for seed, lost in ((1101, 1), (1107, 1), (1177, 1)):
+        plan = Plan(deaths=5, death_spacing=0.5, cuts=2 if seed % 4 >= 2 else 0)
+        check_leases(seed, bool(seed & 4), lost, plan=plan)

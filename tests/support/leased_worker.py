@@ -88,6 +88,11 @@ class LeasedWorld(World):
             self.lost.add(process.rank)
         super()._kill(process)
 
+    def _give_up(self, name: str) -> None:
+        process = self.processes[name]
+        if process.role != "worker" or process.rank not in self.done:  # who has finished does not come back
+            super()._give_up(name)
+
 
 def check_leases(seed: int, in_turn: bool, lost: int = 0, **how: Any) -> LeasedWorld:
     """Run a job; raises AssertionError, which names the seed, unless every sample counts once an epoch.
