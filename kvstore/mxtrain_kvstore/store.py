@@ -38,8 +38,8 @@ class KVStore(KVStoreBase):
         """Give values to the store: summed over devices and workers, they update what it has, or take its place.
 
         value: for each key an NDArray, or a list of them, one per device, of the shape and dtype of the key. priority:
-        accepted as in MXNet; what is pushed first goes first. Returns before the values have arrived; they may be
-        changed at once.
+        in a distributed store dense values with a higher one go first, of those that have to wait; rows, and values of
+        other stores, go in the order of the calls. Returns before the values have arrived; they may be changed at once.
         """
         raise NotImplementedError
 

@@ -187,3 +187,21 @@ def test_rows_are_pulled_once_for_several_arrays() -> None:
         assert out.data.asnumpy().tolist() == [[1, 1], [1, 1], [0, 0]]
     outs[0][:] = 7
     assert outs[1].data.asnumpy().tolist() == [[1, 1], [1, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["sent", "shared"])
+def test_bytes_of_rows_are_counted(shared: bool) -> None:
+    cluster, directories = start(shared, "sgd")
+    for number in range(1, ROUNDS + 1):
+        settle(directories, one_round(directories, number))
+    out = into = 0
+    for directory in directories:
+        rank, counters = directory.client.rank, directory.client.counters
+        rounds = [(number, key) for number in range(1, ROUNDS + 1) for key in SHAPES]
+        row_bytes = {key: 4 * int(np.prod(SHAPES[key][1:])) for key in SHAPES}
+        assert counters.bytes_out == sum(len(gradient(rank, n, key).indices) * row_bytes[key] for n, key in rounds)
+        assert counters.bytes_in == sum(len(wanted(rank, n, key)) * row_bytes[key] for n, key in rounds)
+        assert counters.rounds == ROUNDS
+        out, into = out + counters.bytes_out, into + counters.bytes_in
+    assert sum(server.bytes_in for server in cluster.servers) == out
+    assert sum(server.bytes_out for server in cluster.servers) == into

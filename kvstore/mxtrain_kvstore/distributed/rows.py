@@ -53,6 +53,8 @@ class RowClient(ParameterClient):
                 self.settle(parameter)
             parameter.idle = False
             parameter.pushed += 1
+            self.counters.rounds = max(self.counters.rounds, parameter.pushed)
+            self.counters.bytes_out += gradient.values.nbytes
             for share, low, high in rows_by_share(parameter, gradient.indices):
                 rows = gradient.indices[low:high] - share.offset // parameter.row_length
                 sparse = parameter.stype == "row_sparse"
@@ -102,6 +104,7 @@ class RowClient(ParameterClient):
             np.take(values, pull.rows, axis=0, out=pull.out, mode="clip")  # the mode "raise" would copy once more
         elif len(pull.rows) and incoming.payload is not None:
             pull.out[...] = incoming.payload.view(parameter.dtype).reshape(pull.out.shape)
+        self.counters.bytes_in += pull.out.nbytes
         parameter.reached = min(parameter.reached, message.round)
         parameter.awaiting -= 1
         parameter.row_pulls -= 1

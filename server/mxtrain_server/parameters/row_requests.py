@@ -63,6 +63,7 @@ class RowRequests:
         if message.round == 0:
             self._write(segment, store, table, rows, values)
             return []
+        self._state.bytes_in += values.nbytes
         base = segment.starts[table.head]
         piece = RowsPiece(
             rank, table.head, table.stop, base, values, table.stop - table.head, rows, table.row_length, message.sparse
@@ -145,6 +146,7 @@ class RowRequests:
         is_old = segment.previous is not None and bool((reached > wanted.round).any())
         number = int(reached.min()) if store.quorum.backups else wanted.round
         mapped = wanted.mapped and lasting and not is_old
+        self._state.bytes_out += len(wanted.rows) * table.row_length * segment.dtype.itemsize
         message = m.PulledRows(wanted.request, number - wanted.shift, mapped)
         if message.mapped:
             self._state.answers.append(Answer(wanted.rank, message))
