@@ -14,6 +14,8 @@ from mxtrain.context import Context, cpu
 from mxtrain.ndarray import NDArray, empty
 from mxtrain.ndarray.sparse_array import value_of, write_value
 from mxtrain.optimizer import Optimizer, get_updater
+from mxtrain.optimizer.state_check import check_states
+from mxtrain.optimizer.state_file import decode_states
 from mxtrain_kvstore.compression.device_copies import CompressedCopies
 from mxtrain_kvstore.compression.parameters import read_params
 from mxtrain_kvstore.pairs import Key, paired, require_dtype, require_float32, require_form
@@ -169,7 +171,11 @@ class LocalKVStore(KVStore):
 
     def load_optimizer_states(self, fname: str) -> None:
         """Go on from states that were saved. Raises MXNetError for a file of another kind."""
-        self._optimizer_updater().set_states(Path(fname).read_bytes())
+        updater, content = self._optimizer_updater(), Path(fname).read_bytes()
+        states, _, description = decode_states(content)
+        if description is None:  # else the file has the optimizer with it
+            check_states(updater.optimizer, states, self._stored.get)
+        updater.set_states(content)
 
     def _optimizer_updater(self) -> Any:
         if not hasattr(self._updater, "get_states"):

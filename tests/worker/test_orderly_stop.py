@@ -157,13 +157,37 @@ def test_another_network(stopped: str) -> None:
 
 @pytest.mark.parametrize(
     ("optimizer", "message"),
-    [("nag", "expected the optimizer SGD of the checkpoint. Received: NAG"), ("adam", "optimizer|state")],
+    [
+        ("nag", "expected the optimizer SGD of the checkpoint. Received: NAG"),
+        ("adam", r"Parameter 0: expected states as Adam has them, \[\(\(6, 5\), 'float32'\), .*They are of another"),
+    ],
 )
-def test_another_optimizer(stopped: str, optimizer: str, message: str) -> None:
-    before = files_of(stopped)
+@pytest.mark.parametrize("kvstore", ["local", "device"])
+def test_another_optimizer(prefix: str, optimizer: str, message: str, kvstore: str) -> None:
+    devices = 2 if kvstore == "device" else 1
+    with pytest.raises(mx.model.TrainingStopped):
+        train(prefix, 1, devices, stop_at((1, 1)), kvstore=kvstore)
+    before = files_of(prefix)
+    message = message.replace("Parameter 0", "Parameter ('fc1_weight'|0)")
+    options = {"learning_rate": 0.1, **({"momentum": 0.9} if optimizer == "nag" else {})}
     with pytest.raises(MXNetError, match=message):
-        train(stopped, 1, optimizer=optimizer, optimizer_params={"learning_rate": 0.1})
-    assert files_of(stopped) == before
+        train(prefix, 1, devices, kvstore=kvstore, optimizer=optimizer, optimizer_params=options)
+    assert files_of(prefix) == before
+
+
+def test_states_of_another_model(prefix: str) -> None:
+    with pytest.raises(mx.model.TrainingStopped):
+        train(prefix, 1, callback=stop_at((1, 1)))
+    module = mx.mod.Module(
+        mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=9), name="softmax")
+    )
+    module.bind(iterator().provide_data, iterator().provide_label)
+    module.init_params()
+    module.init_optimizer(optimizer_params=SGD)
+    before = module._updater.get_states()
+    with pytest.raises(MXNetError, match=r"expected states as SGD has them, \[\(\(9, 5\), 'float32'\)\]"):
+        module.load_optimizer_states(f"{prefix}-stop-0005.states")
+    assert module._updater.get_states() == before
 
 
 def test_other_data(stopped: str) -> None:

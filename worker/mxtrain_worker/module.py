@@ -17,7 +17,7 @@ from mxtrain_worker.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, Par
 from mxtrain_worker.executor_group import DataParallelExecutorGroup
 from mxtrain_worker.input_names import check_input_names, describe_batch, describe_inputs
 from mxtrain_worker.kvstore_setup import create_kvstore, initialize_kvstore
-from mxtrain_worker.optimizer_setup import make_optimizer, names_by_index
+from mxtrain_worker.optimizer_setup import load_states, make_optimizer, names_by_index
 from mxtrain_worker.parameter_update import Step, prepare_step
 from mxtrain_worker.parameter_values import fill
 from mxtrain_worker.sparse_rows import host_zeros_like, pull_all_rows, pull_rows_for
@@ -488,7 +488,7 @@ class Module(BaseModule):
         if self._update_on_kvstore:
             self._kvstore.load_optimizer_states(fname)
         else:
-            self._updater.set_states(checkpoint.read_states(fname))
+            load_states(self._updater, checkpoint.read_states(fname), self._exec_group.param_arrays)
 
 
 def _synchronous_workers(store: Any) -> int:

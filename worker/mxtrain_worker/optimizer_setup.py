@@ -6,6 +6,9 @@ from typing import Any
 
 from mxtrain import optimizer as opt
 from mxtrain.base import ArgumentTypeError
+from mxtrain.ndarray import NDArray
+from mxtrain.optimizer.state_check import check_states
+from mxtrain.optimizer.state_file import decode_states
 
 
 def make_optimizer(
@@ -36,3 +39,15 @@ def make_optimizer(
 def names_by_index(param_names: Sequence[str], copies: int) -> dict[Hashable, str]:
     """The name for each index that an updater sees. copies: on how many devices each parameter is updated."""
     return {i * copies + k: name for i, name in enumerate(param_names) for k in range(copies)}
+
+
+def load_states(updater: Any, content: bytes, param_arrays: Sequence[Sequence[NDArray]]) -> None:
+    """Let an updater on the devices go on from saved states; raises MXNetError, and changes nothing, for others'.
+
+    param_arrays: [parameter][device].
+    """
+    weights = dict(enumerate(copy for copies in param_arrays for copy in copies))
+    states, _, description = decode_states(content)
+    if description is None:  # else the file has the optimizer with it
+        check_states(updater.optimizer, states, weights.get)
+    updater.set_states(content)

@@ -14,6 +14,7 @@ from mxtrain.context import cpu
 from mxtrain.dtypes import as_dtype
 from mxtrain.ndarray import NDArray, zeros
 from mxtrain.optimizer import Optimizer, from_config, get_updater
+from mxtrain.optimizer.state_check import check_states
 from mxtrain_kvstore.distributed.client import ParameterClient
 from mxtrain_kvstore.distributed.directory import Directory
 from mxtrain_kvstore.distributed.parameter import Parameter, Share
@@ -43,10 +44,16 @@ def load(client: ParameterClient, store: int, directory: Directory, optimizer: O
     """Overwrite the servers' states and counts by those of a file. Raises MXNetError where they do not fit."""
     updater = get_updater(from_config(optimizer.to_config()))
     updater.set_states(Path(fname).read_bytes())
+    check_states(updater.optimizer, updater.states, lambda key: _weight(directory.parameters.get(key)))
     for key, parameter in directory.parameters.items():
         if key in updater.states:
             _hand_out(client, parameter, _arrays(updater.states[key]))
     client.ask_all(m.SetProgress, store, updater.optimizer.progress())
+
+
+def _weight(parameter: Parameter | None) -> NDArray | None:
+    """An array of a parameter's form."""
+    return None if parameter is None else zeros(parameter.shape, cpu(), parameter.dtype.type)
 
 
 _MISSING = object()
