@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import logging
 import os
 import socket
 import threading
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mxtrain.base import MXNetError
+
+_log = logging.getLogger("mxtrain")
 
 #: The command to servers that carries the profiler's wishes. Source: kSetProfilerParams of MXNet 1.9.1.
 PROFILER = 5
@@ -38,13 +41,15 @@ class Traced(NamedTuple):
 class Tracer:
     """Writes the spans of this process to `path`. Lines are whole at any time: a process that is killed leaves a trace.
 
-    active: whether spans are taken just now. dropped: spans beyond the most that one file takes.
+    active: whether spans are taken just now. dropped: spans beyond the most that one file takes. failed: the file
+    could not be written, and its trace has ended.
     """
 
     def __init__(self, path: Path, role: str, rank: int) -> None:
         self.path = path
         self.active = False
         self.dropped = 0
+        self.failed = False
         self._count = 0
         self._lock = threading.Lock()
         self._spans: list[tuple[str, int, int, int]] = []
@@ -54,10 +59,11 @@ class Tracer:
         name = f"{role} {rank}" if role != "scheduler" else role
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8")
+            # without a buffer nothing is left to be written when a full disk has ended the trace
+            self._file = path.open("wb", buffering=0)
         except OSError as error:
             raise MXNetError(f"Expected: a folder for traces. Received: {path.parent}: {error}.") from error
-        self._file.write("[\n")
+        self._append("[\n")
         self._meta("process_name", {"name": f"{name} (host {socket.gethostname()}, pid {os.getpid()})"})
         self._meta("process_sort_index", {"sort_index": ("scheduler", "server", "worker").index(role) * 1000 + rank})
 
@@ -66,7 +72,15 @@ class Tracer:
         self._meta("clock_offset", {"seconds": offset})
 
     def _meta(self, name: str, args: dict[str, Any]) -> None:
-        self._file.write(json.dumps({"ph": "M", "pid": os.getpid(), "name": name, "args": args}) + ",\n")
+        self._append(json.dumps({"ph": "M", "pid": os.getpid(), "name": name, "args": args}) + ",\n")
+
+    def _append(self, text: str) -> None:
+        """Write to the file. A full disk ends the trace, and not what is traced."""
+        try:
+            self._file.write(text.encode())
+        except OSError as error:
+            self.failed = True
+            _log.error("the trace %s ends here: it cannot be written (%s)", self.path, error.strerror or error)
 
     def add(self, name: str, begin: int, end: int) -> None:
         """A span, in nanoseconds of time.monotonic_ns."""
@@ -87,14 +101,14 @@ class Tracer:
             for name, begin, end, thread in self._spans
         ]
         self._spans.clear()
-        self._file.write("".join(lines))
-        self._file.flush()
         self._written_at = time.monotonic()
+        if not self.failed:
+            self._append("".join(lines))
 
     def flush(self) -> None:
         """Write what is kept."""
         with self._lock:
-            if not self._file.closed:
+            if not self._file.closed and self._spans:
                 self._write()
 
     def close(self) -> None:

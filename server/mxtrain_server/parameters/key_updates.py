@@ -88,6 +88,7 @@ class KeyUpdates(Updates):
 
     def _update(self, segment: Segment, head: int, end: int, gradient: NDArray) -> None:
         low, high = segment.bounds(head, end)
+        segment.make_room(head, end)
         weight = from_backend(segment.values[low:high].reshape(segment.shapes[head]), cpu())
         key = segment.labels[head].key
         if not self._draws:

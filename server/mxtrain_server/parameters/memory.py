@@ -14,12 +14,14 @@ class SegmentMemory(NamedTuple):
     """array: the bytes, uint8, zeros. file: [pid, descriptor, bytes, token] by which a worker maps them, or None.
 
     more: makes more memory of this kind, of so many bytes, for this process alone; None: any memory will do. Bytes that
-    are never touched cost nothing.
+    are never touched cost nothing. make_room: must be called before ranges of bytes are written, with where they start
+    and stop; raises MXNetError where there is no room for them, or for what `more` gave beside them. None: need not.
     """
 
     array: np.ndarray
     file: list | None
     more: Callable[[int], np.ndarray] | None = None
+    make_room: Callable[[np.ndarray, np.ndarray], None] | None = None
 
 
 class Memory(Protocol):

@@ -86,6 +86,7 @@ class OptimizerRequests:
                 f"Key {segment.labels[message.head].key!r}: expected a state of {array.size} {array.dtype.name} "
                 f"values. Received: {given.nbytes} bytes from element {message.start} on."
             )
+        segment.make_room(*segment.key_blocks(message.head))
         room[:] = given.view(array.dtype)
         self._state.done(rank, message)
 

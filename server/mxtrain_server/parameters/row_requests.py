@@ -102,6 +102,7 @@ class RowRequests:
         """Initial values; those of a key that was pushed or published before stay as they are."""
         known = segment.labels[table.head].key in store.directory
         if not known and not segment.completed[table.head : table.stop].any():
+            segment.make_room(table.head, table.stop, rows, table.row_length)
             table.view(segment, segment.values)[rows] = values.reshape(len(rows), table.row_length)
 
     # ---------------------------------------------------------------- pulls

@@ -42,6 +42,7 @@ class Segment:
         self.memory = memory.array
         self.values: np.ndarray = self.memory[: self.memory.size // dtype.itemsize * dtype.itemsize].view(dtype)
         self._more = memory.more
+        self._make_room = memory.make_room
         self.previous = self.zeros(dtype) if keeps_previous else None
         self.labels: list[Label] = []
         self.shapes: dict[int, tuple[int, ...]] = {}
@@ -82,10 +83,23 @@ class Segment:
         self.shifts = {rank: _extended(rounds, more) for rank, rounds in self.shifts.items()}
         return head
 
+    def make_room(self, first: int, stop: int, rows: np.ndarray | None = None, row_length: int = 1) -> None:
+        """Must be called before blocks are written, or these rows of them, and all that is laid out like them.
+
+        Raises MXNetError where there is no room, and then nothing has changed.
+        """
+        if self._make_room is None:
+            return
+        low, high = self.bounds(first, stop)
+        starts = np.array([low]) if rows is None else low + rows * row_length
+        stops = np.array([high]) if rows is None else starts + row_length
+        self._make_room(starts * self.dtype.itemsize, stops * self.dtype.itemsize)
+
     def keep_previous(self, first: int, stop: int) -> None:
         """Keep the values of some blocks, which are about to change."""
         if self.previous is not None:
             low, high = self.bounds(first, stop)
+            self.make_room(first, stop)
             self.previous[low:high] = self.values[low:high]
             self.forget_changes(first, stop)
 

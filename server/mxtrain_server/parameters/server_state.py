@@ -138,6 +138,7 @@ class ServerState:
             low, high = segment.bounds(first, stop)
             known = segment.labels[first].key in self.store(segment.store).directory
             if not known and not segment.completed[first:stop].any():
+                segment.make_room(first, stop)
                 segment.values[low:high] = values
 
     def publish(self, rank: int, message: m.Publish) -> None:

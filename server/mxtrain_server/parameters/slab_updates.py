@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class SlabUpdates(Updates):
         """One update of each block, together where learning rate, weight decay and count are equal."""
         slab = self.slab(segment)
         slab.prepare(first, stop)
+        segment.make_room(first, stop)
         origin = segment.starts[first]
         for start, end in slab.alike(first, stop):
             low, high = segment.bounds(start, end)
@@ -60,7 +62,8 @@ class SlabUpdates(Updates):
             self.apply(segment, first, stop, [to_dense(np, gradient).reshape(-1)], source)
             return False
         hyper = self._hyper(slab, first, stop)
-        return update_rows(self.optimizer, gradient, slab.views(*segment.bounds(first, stop)), hyper, sparse)
+        room = partial(segment.make_room, first, stop, row_length=gradient.shape[1])
+        return update_rows(self.optimizer, gradient, slab.views(*segment.bounds(first, stop)), hyper, sparse, room)
 
     def _hyper(self, slab: Slab, first: int, stop: int) -> dict[str, Any]:
         """Count an update of blocks that have one learning rate and count; lr, wd and t of it."""

@@ -81,6 +81,7 @@ class Replace(Updates):
     ) -> list[tuple[int, int]]:
         """The values become the sum."""
         low, high = segment.bounds(first, stop)
+        segment.make_room(first, stop)
         sum_into(segment.values[low:high], arrays)
         return [(first, stop)]
 
@@ -89,6 +90,7 @@ class Replace(Updates):
     ) -> bool:
         """The values become the sum, in which the other rows are zeros."""
         low, high = segment.bounds(first, stop)
+        segment.make_room(first, stop)
         values = segment.values[low:high]
         values[:] = 0
         values.reshape(gradient.shape)[gradient.indices] = gradient.values

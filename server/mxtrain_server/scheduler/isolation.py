@@ -36,19 +36,19 @@ class Isolation:
         silent = now - min(member.seen for member in active)
         patience = min(2 * rules.heartbeat_interval, rules.heartbeat_timeout / 2)
         if self._since is not None:
-            self._look_again(now, quiet, patience)
+            self._look_again(now, now - self._since, quiet, patience)
         elif silent >= rules.heartbeat_timeout and quiet >= patience and len(active) > 1 and rules.scheduler_timeout:
             self._since = now
             waits = f"this scheduler seems to be cut off, and waits for {rules.scheduler_timeout:g} s"
             self._job.log(f"nothing was heard of any node for {quiet:.0f} s: {waits}", problem=True)
 
-    def _look_again(self, now: float, quiet: float, patience: float) -> None:
+    def _look_again(self, now: float, waited: float, quiet: float, patience: float) -> None:
         rules = self._job.rules
         if quiet < patience:
-            self.excuse(now - self._since + rules.heartbeat_timeout, now)
+            self.excuse(waited + rules.heartbeat_timeout, now)
             self._since = None
             self._job.log("nodes are heard of again", problem=True)
-        elif self._since is not None and now - self._since >= rules.scheduler_timeout and self._job.phase != "aborted":
+        elif waited >= rules.scheduler_timeout and self._job.phase != "aborted":
             self._job.abort(f"Nothing was heard of any node for {quiet:.0f} s. {ADVICE}", now)
 
     def excuse(self, gap: float, now: float) -> None:

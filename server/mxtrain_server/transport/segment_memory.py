@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import tempfile
-
 import numpy as np
 
 from mxtrain.base import MXNetError
@@ -13,6 +9,7 @@ from mxtrain_kvstore.settings import ClusterSettings
 from mxtrain_kvstore.transport.shared_memory import SharedMemory
 from mxtrain_server.parameters.memory import Memory, PrivateMemory, SegmentMemory
 from mxtrain_server.parameters.store import SEGMENT_BYTES
+from mxtrain_server.transport.table_files import TableFiles
 
 
 class MappableMemory:
@@ -37,8 +34,7 @@ class MappableMemory:
 class FileMemory:
     """Large segments in files of a directory, which the system keeps in memory as far as there is room.
 
-    A file has no name: it is gone with its process. It takes room on the disk as rows are written. small: gives the
-    memory of other segments.
+    See TableFiles. small: gives the memory of other segments.
     """
 
     def __init__(self, directory: str, small: Memory) -> None:
@@ -49,20 +45,8 @@ class FileMemory:
         """Memory of a new segment. Raises MXNetError where the directory does not take it."""
         if nbytes <= SEGMENT_BYTES:
             return self._small.allocate(nbytes)
-        return SegmentMemory(self._map(nbytes), None, self._map)
-
-    def _map(self, nbytes: int) -> np.ndarray:
-        try:
-            with tempfile.TemporaryFile(dir=self._directory) as file:
-                os.ftruncate(file.fileno(), nbytes)
-                memory = mmap.mmap(file.fileno(), nbytes)
-            memory.madvise(mmap.MADV_RANDOM)  # rows lie anywhere: what is beside them need not be read, too
-            return np.frombuffer(memory, np.uint8)
-        except OSError as error:
-            raise MXNetError(
-                f"Expected: a folder for tables, with room for {nbytes} bytes. Received: {self._directory!r} "
-                f"({error}). Set MXTRAIN_TABLE_DIRECTORY to another."
-            ) from error
+        files = TableFiles(self._directory, nbytes)
+        return SegmentMemory(files.map(nbytes), None, files.map, files.make_room)
 
     def release(self, file: list) -> None:
         """A segment is gone."""
