@@ -15,7 +15,7 @@ from mxtrain.ndarray import NDArray
 from mxtrain_kvstore.compression.codec import Codec
 from mxtrain_kvstore.compression.feedback import compress
 from mxtrain_kvstore.compression.parameters import Compression, codec_of
-from mxtrain_kvstore.distributed.batch import BLOCK_WEIGHT
+from mxtrain_kvstore.distributed.batch import BLOCK_WEIGHT, runs_of
 from mxtrain_kvstore.distributed.channel import Channel, Incoming, SharedFiles
 from mxtrain_kvstore.distributed.lane import Lane, LaneSegment
 from mxtrain_kvstore.distributed.parameter import DIRECT_BYTES, Block, Parameter
@@ -198,7 +198,14 @@ class ParameterClient(Sender):
             parameter.awaiting = 1
             block = parameter.block
             block.wanted = True
-            self._stage_pull(block, priority)
+            batch = block.batch
+            if priority > batch.priority or block.waiting is not None:
+                self._stage_pull(block, priority)
+                return True
+            batch.pulls.append(block)
+            batch.weight += BLOCK_WEIGHT
+            if batch.weight >= batch.limit or not block.lane.pending:
+                self._staged(block)
             return True
         finally:
             self._release()
@@ -314,8 +321,12 @@ class ParameterClient(Sender):
                 continue  # it came before, from a server that was asked twice
             block.wanted = False
             arrival = parameter.arrival
-            if arrival.buffer is not None:  # of a parameter that is one block
+            if arrival.buffer is not None:  # a pull like the last one, of a parameter that is one block
                 arrival.buffer[...] = value
+                if reached == parameter.pushed and not (parameter.outs or parameter.finish):
+                    arrival.arrived()
+                    parameter.awaiting, parameter.seen, parameter.idle = 0, reached, block.repeats
+                    continue
             for out in parameter.outs:
                 target = out if block.whole else out.reshape(-1)[block.offset : block.stop]
                 target[...] = value
@@ -383,7 +394,7 @@ class ParameterClient(Sender):
             if block.wanted and id(block) not in staged
         ]
         if wanted:
-            self._send_pulls(lane, wanted, False)
+            self._send_pulls(lane, runs_of(wanted), False)
 
     def _what_delays(self, parameter: Parameter) -> str:
         """What a pull is waiting for, asked of the servers where they answer."""

@@ -67,7 +67,7 @@ class Sender(Conversation):
                 priority = batch.priority
                 lane.outgoing.add(batch.take(), priority)
             elif batch.pushes or batch.pulls:
-                self._send_slices(lane, [batch.take()])
+                self._send_slice(lane, batch.take())
         lane.pending = False
 
     # ---------------------------------------------------------------- what waits
@@ -78,14 +78,18 @@ class Sender(Conversation):
         while (waiting := lane.outgoing.next(everything)) is not None:
             self._send_pushes(lane, waiting)
             turn.append(waiting)
-        self._send_pulls_of(lane, turn)
+        for mapped in (False, True):
+            if blocks := [block for one in turn if one.mapped == mapped for block in one.pulls]:
+                self._send_pulls(lane, runs_of(blocks), mapped and not lane.unseen)
         if lane.outgoing.should_ask():
             self._callbacks[self._request(lane.server, m.Sync, (), None)] = lambda _: lane.outgoing.answered()
 
-    def _send_slices(self, lane: Lane, slices: list[Slice]) -> None:
-        for one in slices:
-            self._send_pushes(lane, one)
-        self._send_pulls_of(lane, slices)
+    def _send_slice(self, lane: Lane, taken: Slice) -> None:
+        """Send pushes and then pulls: a pull asks for what pushes before it bring about."""
+        runs = self._send_pushes(lane, taken)
+        if taken.pulls:
+            pulled = runs if taken.pulls == taken.pushes else runs_of(taken.pulls)
+            self._send_pulls(lane, pulled, taken.mapped and not lane.unseen)
 
     def _take(self, incoming: Incoming) -> None:
         self.lanes[incoming.server].outgoing.heard(incoming.taken)
@@ -99,15 +103,16 @@ class Sender(Conversation):
 
     # ---------------------------------------------------------------- messages
 
-    def _send_pushes(self, lane: Lane, taken: Slice) -> None:
+    def _send_pushes(self, lane: Lane, taken: Slice) -> list[m.Run]:
         if not taken.pushes:
-            return
+            return []
         for block in taken.pushes:
             block.parameter.staged -= 1
         runs = runs_of(taken.pushes)
         for codec, part in lane.by_codec(runs):
             self._send_staged(lane, taken.mapped, part, codec)
         self._count_pushed(lane, taken.mapped, runs)
+        return runs
 
     def _count_pushed(self, lane: Lane, mapped: bool, runs: list[m.Run]) -> None:
         """Note what has just been sent."""
@@ -125,15 +130,8 @@ class Sender(Conversation):
         else:
             self.send(lane.server, m.Push(runs, False, codec.form), lane.encoded(runs, codec))
 
-    def _send_pulls_of(self, lane: Lane, slices: list[Slice]) -> None:
-        """Send the pulls of slices whose pushes are out: a pull asks for what pushes before it bring about."""
-        for mapped in (False, True):
-            blocks = [block for one in slices if one.mapped == mapped for block in one.pulls]
-            if blocks:
-                self._send_pulls(lane, blocks, mapped and not lane.unseen)
-
-    def _send_pulls(self, lane: Lane, blocks: list[Block], mapped: bool) -> None:
-        for codec, runs in lane.by_codec(runs_of(blocks), pull=True):
-            for start in range(0, len(runs), m.MAX_ITEMS):
-                part = runs[start : start + m.MAX_ITEMS]
+    def _send_pulls(self, lane: Lane, runs: list[m.Run], mapped: bool) -> None:
+        for codec, alike in lane.by_codec(runs, pull=True):
+            for start in range(0, len(alike), m.MAX_ITEMS):
+                part = alike[start : start + m.MAX_ITEMS]
                 self.send(lane.server, m.Pull(part, mapped, m.NO_CODEC if codec is None else codec.form))

@@ -22,6 +22,8 @@ class Stores(Protocol):
     """What is needed of the `ServerState`."""
 
     answers: list[Answer]
+    bytes_in: int
+    bytes_out: int
 
     def find_segment(self, number: int) -> tuple[Segment, Store]:
         """A segment with its store. Raises RequestError where there is none."""
