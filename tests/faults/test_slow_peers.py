@@ -49,7 +49,7 @@ def http2(path: str) -> bytes:
         return b"\0" + b"".join(bytes((len(text),)) + text.encode() for text in (name, value))
 
     fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "x", "te": "trailers"}
-    fields |= {"content-type": "application/grpc", "connection": f"x:{next(_numbers)}"}
+    fields |= {"content-type": "application/grpc", "stream-name": f"x:{next(_numbers)}"}
     head = b"".join(field(name, value) for name, value in fields.items())
     begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, head)
     return begin + frame(0, 0, 1, b"\0" + (1 << 20).to_bytes(4, "big") + bytes(1000))

@@ -13,7 +13,7 @@ from mxtrain_kvstore.wire.codec import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Wire
 SERVICE = "mxtrain.parameters.v1.Parameters"
 METHOD = "Exchange"
 #: Metadata that bears a stream's name, and the most characters that it may have.
-NAME_KEY = "connection"
+NAME_KEY = "stream-name"
 MAX_NAME = 256
 #: Most frames of one message, and most bytes of it.
 MAX_FRAMES = 3

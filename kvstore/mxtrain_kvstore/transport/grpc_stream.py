@@ -16,6 +16,8 @@ from mxtrain_kvstore.transport.grpc_frames import METHOD, NAME_KEY, SERVICE, str
 
 _log = logging.getLogger(__name__)
 
+#: Streams to one server, which may hold several shards, are connections of their own.
+_OWN = (("grpc.use_local_subchannel_pool", 1),)
 #: Bytes that may wait to be sent before a sender has to.
 _MOST_UNSENT = 1 << 28
 #: Seconds between a stream's end and the next one.
@@ -45,7 +47,7 @@ class GrpcStream:
         self._next_name = next_name
         self._took = took
         self._patience = patience
-        self._channel = open_channel(address_of(endpoint, "grpc"), cluster_key, stream_options(alive))
+        self._channel = open_channel(address_of(endpoint, "grpc"), cluster_key, (*stream_options(alive), *_OWN))
         self._exchange = self._channel.stream_stream(f"/{SERVICE}/{METHOD}", None, None)
         self._changed = threading.Condition()
         self._opening: bytes | None = None
