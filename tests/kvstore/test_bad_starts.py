@@ -81,6 +81,18 @@ def test_a_second_scheduler_is_refused_the_port(tmp_path):
         job.__exit__()
 
 
+def test_a_second_scheduler_elsewhere_finds_no_nodes_and_harms_nobody(tmp_path):
+    script = SCRIPT + 'print("in")\nwhile not __import__("os").path.exists(__file__ + ".go"): pass\n'
+    with Job(tmp_path, script, workers=1, servers=1) as job:
+        job["worker 0"].says("in")
+        second = job.start("scheduler", 1, DMLC_PS_ROOT_PORT=str(free_port()), MXTRAIN_JOIN_TIMEOUT="3")
+        said = job.end(second)
+        assert "1 of 1 server(s) and 1 of 1 worker(s) had not come after 3 s" in said
+        assert "Does the job run already, or do they look for another scheduler?" in said
+        (tmp_path / "worker.py.go").touch()
+        job.succeed()
+
+
 def test_beyond_loopback_a_key_is_needed(tmp_path):
     job = Job(tmp_path, SCRIPT, MXTRAIN_CONNECT_TIMEOUT="3")
     try:

@@ -16,6 +16,8 @@ from mxtrain_server.scheduler.reports import Reports
 from mxtrain_server.scheduler.shards import Shards
 from mxtrain_server.scheduler.takeover import Takeover
 
+_NOBODY = "Does the job run already, or do they look for another scheduler?"
+
 
 class SchedulerState:
     """A job from its first node to its end.
@@ -197,7 +199,8 @@ class SchedulerState:
         if job.deadline is not None and now >= job.deadline:
             if job.phase == "forming":
                 waited = f"after {self.rules.join_timeout:g} s"
-                job.abort(f"The job did not start: {self.members.absent()} had not come {waited}.", now)
+                other = "" if self.members.by_node else f" {_NOBODY}"
+                job.abort(f"The job did not start: {self.members.absent()} had not come {waited}.{other}", now)
             elif job.phase == "gathering":
                 self._takeover.gather(now)
             else:
