@@ -6,6 +6,7 @@ A failure names its seed; `MXTRAIN_SIMULATION_SEEDS=71:72` runs that one again, 
 import os
 
 import pytest
+from simulated_training import check_training
 from simulation import Plan, check
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(3600)]
@@ -55,6 +56,13 @@ def test_deaths_during_recovery_end_in_equal_weights_or_in_a_clear_stop() -> Non
         assert any("nobody else knew its parameters" in reason for reason in reasons)
     for job in jobs:
         assert not job.stopped or "--resume or load_checkpoint" in job.stopped, job.stopped
+
+
+def test_trainings_in_which_workers_and_the_scheduler_die_while_others_recover() -> None:
+    """Whole training scripts: momentum, barriers, changed learning rates, shared memory; weights have equal bits."""
+    plan = Plan(overlap=True, deaths=25, death_spacing=1.5, rounds=40, restart_after=0.2)
+    for seed in range(FIRST, FIRST + (LAST - FIRST) // 5):
+        check_training(seed, workers=1 + seed // 2 % 3, servers=2 + seed // 6 % 2, plan=plan)
 
 
 def test_a_seed_says_everything() -> None:
