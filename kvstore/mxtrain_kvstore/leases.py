@@ -31,6 +31,7 @@ class Leases(ABC):
     worker came when the job ran, and begins with the epoch that it found.
     before_wait: called when there is no lease for this worker while others have some, before it pauses. on_return:
     called when others may have gone on without this worker and it takes part again: it should pull weights.
+    while_waiting: called now and then; it may raise.
     """
 
     def __init__(self, kvstore: Any, name: str, samples: int, size: int, epoch: int) -> None:
@@ -44,6 +45,7 @@ class Leases(ABC):
         self.size = size
         self.before_wait: Callable[[], None] = lambda: None
         self.on_return: Callable[[], None] = lambda: None
+        self.while_waiting: Callable[[], None] = lambda: None
         self.joined = False
         self._epoch = epoch
         self._begun = 0
@@ -76,6 +78,10 @@ class Leases(ABC):
     @abstractmethod
     def quit_epoch(self) -> None:
         """Take no more leases of this epoch: others get what has not been begun. `take` then waits for its end."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """This worker pushes no more for now: rounds go on without it. What was pushed has counted."""
 
     @abstractmethod
     def go_to(self, epoch: int) -> None:
@@ -111,6 +117,9 @@ class LocalLeases(Leases):
     def quit_epoch(self) -> None:
         """Nobody else wants the rest."""
         self._next = self.samples
+
+    def pause(self) -> None:
+        """There are no rounds."""
 
     def go_to(self, epoch: int) -> None:
         """Begin an epoch."""

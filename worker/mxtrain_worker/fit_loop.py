@@ -71,7 +71,10 @@ class FitLoop:
         """None for a training that nobody can stop in order: it has no checkpoint, and no job around it."""
         if checkpoint is None and not hasattr(getattr(self.module, "_kvstore", None), "stop_agreement"):
             return None
-        return FitStop(self.module, self._state, checkpoint)
+        stop = FitStop(self.module, self._state, checkpoint, self._leased)
+        if self._leased is not None:
+            self._leased.stop_with(stop.before_step)
+        return stop
 
     def _run(self, begin_epoch: int, num_epoch: int, checkpoint: TrainingCheckpoint | None) -> None:
         self._take_up(checkpoint)

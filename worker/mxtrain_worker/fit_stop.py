@@ -6,6 +6,7 @@ from typing import Any
 
 from mxtrain.base import MXNetError
 from mxtrain_worker.last_step import LastStep
+from mxtrain_worker.leased_data import LeasedData
 from mxtrain_worker.orderly_stop import OrderlyStop
 from mxtrain_worker.training_checkpoint import TrainingCheckpoint
 from mxtrain_worker.training_state import Content, Place, TrainingState
@@ -14,13 +15,23 @@ _log = logging.getLogger("mxtrain")
 
 
 class FitStop:
-    """Follows a training step by step; as a `with` block around it. checkpoint: where to write to; None: nowhere."""
+    """Follows a training step by step; as a `with` block around it.
 
-    def __init__(self, module: Any, state: TrainingState, checkpoint: TrainingCheckpoint | None) -> None:
+    checkpoint: where to write to; None: nowhere. leased: of data that workers share by leases.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        state: TrainingState,
+        checkpoint: TrainingCheckpoint | None,
+        leased: LeasedData | None = None,
+    ) -> None:
         self._kvstore: Any = getattr(module, "_kvstore", None)
         self._state = state
         self._checkpoint = checkpoint
-        self._stop = OrderlyStop(self._kvstore, saves=checkpoint is not None)
+        self._leased = leased
+        self._stop = OrderlyStop(self._kvstore, checkpoint is not None, in_step=None if leased is None else False)
         self._start: Content = {}
         self._steps_before = 0 if checkpoint is None else checkpoint.num_steps
         self._steps = 0
@@ -37,6 +48,11 @@ class FitStop:
     def num_steps(self) -> int:
         """How many steps the training has done, in this job and before."""
         return self._steps_before + (self._kvstore.rounds if hasattr(self._kvstore, "rounds") else self._steps)
+
+    def _agreed_steps(self) -> int:
+        """The number that all workers give what they write: not all may have done the same number of steps."""
+        agreed = getattr(getattr(self._kvstore, "stop_agreement", None), "last_step", None)
+        return self.num_steps if agreed is None else self._steps_before + int(agreed)
 
     def begin_epoch(self, start: Content) -> None:
         """An epoch begins, or goes on that began so."""
@@ -62,15 +78,20 @@ class FitStop:
         self._steps += 1
 
     def _end(self, place: Place) -> None:
-        checkpoint, reason = self._checkpoint, self._stop.reason
+        checkpoint, leased, reason = self._checkpoint, self._leased, self._stop.reason
+        if leased is not None:
+            leased.step_aside()
         if checkpoint is None:
             self._stop.end(lambda: None)
             return
-        step, start, num_steps = self._state.at_step(*place), self._start, self.num_steps
-        self._stop.end(
-            lambda: checkpoint.write_stopped(start, step, num_steps, reason),
-            lambda: checkpoint.write_position(start, step, num_steps),
-        )
+        step, start, num_steps = self._state.at_step(*place), self._start, self._agreed_steps()
+
+        def write() -> object:
+            if leased is not None:
+                leased.renew_weights()
+            return checkpoint.write_stopped(start, step, num_steps, reason)
+
+        self._stop.end(write, lambda: checkpoint.write_position(start, step, num_steps))
 
     def __enter__(self) -> "FitStop":
         self._stop.__enter__()

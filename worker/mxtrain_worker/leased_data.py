@@ -10,7 +10,10 @@ from mxtrain_worker.training_state import Place, TrainingState
 
 
 class LeasedData:
-    """Follows a training by `fit` on a `mx.io.LeasedIter`. place: the batch that is fetched next."""
+    """Follows a training by `fit` on a `mx.io.LeasedIter`.
+
+    place: the batch that is fetched next. renew_weights: takes those that the store has now.
+    """
 
     def __init__(self, module: Any, leases: Any, state: TrainingState) -> None:
         self.place = Place(0, 0)
@@ -18,7 +21,8 @@ class LeasedData:
         self._state = state
         self._recovery: Recovery | None = None
         self._restores: Callable[[], bool] = lambda: False
-        leases.on_return = partial(pull_weights, module)
+        self.renew_weights = partial(pull_weights, module)
+        leases.on_return = self.renew_weights
         leases.before_wait = self._save_place
 
     @staticmethod
@@ -49,6 +53,14 @@ class LeasedData:
     def save_with(self, recovery: Recovery | None, restores: Callable[[], bool]) -> None:
         """Let the servers know when this worker waits. restores: whether the training is not yet where it was."""
         self._recovery, self._restores = recovery, restores
+
+    def step_aside(self) -> None:
+        """This worker stops for good, whatever the others have begun: rounds go on without it."""
+        self._leases.pause()
+
+    def stop_with(self, before_step: Callable[[Place], None]) -> None:
+        """Let `before_step` end the training while this worker waits, too."""
+        self._leases.while_waiting = lambda: before_step(self.place)
 
     def _save_place(self) -> None:
         """All steps so far are done: a process in the place of this one shall not do the last of them again."""

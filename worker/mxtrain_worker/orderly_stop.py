@@ -43,18 +43,20 @@ class OrderlyStop:
                 ...  # compute, push, pull
 
     kvstore: of the training; None for one in this process alone. saves: signals are taken, and there is something to
-    write; otherwise the training only takes part when others stop.
+    write; otherwise the training only takes part when others stop. in_step: workers do the same steps, and stop after
+    the same one; None: in a synchronous store.
     """
 
-    def __init__(self, kvstore: Any = None, saves: bool = True) -> None:
+    def __init__(self, kvstore: Any = None, saves: bool = True, in_step: bool | None = None) -> None:
         self._kvstore = kvstore if hasattr(kvstore, "stop_agreement") else None
         self._saves = saves
+        self._in_step = "async" not in getattr(kvstore, "type", "") if in_step is None else in_step
         self._before: dict[int, Any] = {}
         self._signal: str = ""
 
     def __enter__(self) -> "OrderlyStop":
         if self._kvstore is not None:
-            self._kvstore.stop_agreement.open(self._saves, "async" not in self._kvstore.type)
+            self._kvstore.stop_agreement.open(self._saves, self._in_step)
         if (self._saves or self._has_joined) and threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._take) for number in _SIGNALS}
         return self

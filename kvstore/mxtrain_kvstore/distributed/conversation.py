@@ -104,15 +104,30 @@ class Conversation:
         """As `ask`, of one server."""
         return self.ask((server,), kind, *fields, payload=payload)[0]
 
-    def ask_patiently(self, server: int, question: tuple[Any, ...], what: str, explain: tuple[Any, ...]) -> Incoming:
+    def ask_patiently(
+        self,
+        server: int,
+        question: tuple[Any, ...],
+        what: str,
+        explain: tuple[Any, ...],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Incoming:
         """As `ask_one`, where the answer depends on others. question: kind and fields.
 
         what: is waited for. explain: kind and fields of the request whose answer, Explained, says why it takes so long.
+        meanwhile: called now and then.
         """
+
+        def done() -> bool:
+            if place in self._replies:
+                return True
+            meanwhile()
+            return False
+
         with self.lock:
             self.flush()
             place = self._request(server, question[0], question[1:], None)
-            self._wait(lambda: place in self._replies, lambda: f"{what}{self._ask_briefly(server, explain)}")
+            self._wait(done, lambda: f"{what}{self._ask_briefly(server, explain)}")
             reply = self._replies.pop(place)
         if isinstance(reply.message, m.Refused):
             raise MXNetError(f"Server {reply.server} refused: {reply.message.reason}")

@@ -151,10 +151,15 @@ class DistLeases(Leases):
         if self._has_run_out:
             return
         self.before_wait()
-        if self._pauses and not self.kvstore.joins:
-            self._client.ask_all(m.Pause, *self._place, self._epoch, self._number)
+        self.pause()
         self._client.ask_one(_SHARD, m.RunOut, *self._place, self._epoch, self._number, quits)
         self._has_run_out = True
+
+    def pause(self) -> None:
+        """See Leases.pause."""
+        self._settle()
+        if self._pauses and not self.kvstore.joins:
+            self._client.ask_all(m.Pause, *self._place, self._epoch, self._number)
 
     def _wait(self) -> None:
         self._client.ask_patiently(
@@ -162,6 +167,7 @@ class DistLeases(Leases):
             (m.AwaitLease, *self._place, self._epoch),
             f"the end of an epoch of the leases {self.name!r}",
             (m.ExplainLeases, *self._place),
+            self.while_waiting,
         )
 
     def _resume(self) -> None:

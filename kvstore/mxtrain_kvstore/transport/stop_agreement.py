@@ -81,6 +81,11 @@ class StopAgreement:
             self._begun = step
             return True
 
+    @property
+    def last_step(self) -> int | None:
+        """The furthest step that any worker had begun when all were to stop; None as long as nobody says."""
+        return self._stop_at
+
     def stop(self) -> int:
         """Say that this worker has stopped, and wait for all others; returns the rank that writes the checkpoint."""
         with self._changed:

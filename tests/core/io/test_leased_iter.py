@@ -115,7 +115,7 @@ def test_it_needs_a_store():
 
 
 def test_module_trains_on_it_with_a_small_last_batch():
-    symbol = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=3), name="softmax")
+    symbol = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=3, name="fc"), name="softmax")
     kv = mx.kv.create("local")
     rng = np.random.default_rng(1)
     data = rng.standard_normal((ROWS, 2)).astype(np.float32)
@@ -128,6 +128,6 @@ def test_module_trains_on_it_with_a_small_last_batch():
     ):
         module = mx.mod.Module(symbol)
         module.fit(it, num_epoch=2, kvstore=None, initializer=mx.init.One(), optimizer_params={"learning_rate": 0.1})
-        weights.append(module.get_params()[0]["fullyconnected0_weight"].asnumpy())
+        weights.append(module.get_params()[0]["fc_weight"].asnumpy())
     assert (weights[0] == weights[1]).all()
     assert np.isfinite(weights[2]).all()
