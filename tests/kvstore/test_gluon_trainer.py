@@ -55,6 +55,7 @@ trainer = gluon.Trainer(net.collect_params(), OPTIMIZER, settings, kvstore=kv, u
 net(nd.array(DATA[:1]))
 train(net, trainer, Parts(kv.rank, kv.num_workers))
 assert trainer._distributed
+assert kv._node.scheduler.counters.samples == len(DATA)
 assert trainer._update_on_kvstore is (UPDATE_ON_KVSTORE is None)
 for found, wanted in zip(values(net), expected):
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)

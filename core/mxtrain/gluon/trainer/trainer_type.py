@@ -148,11 +148,13 @@ class Trainer:
     def step(self, batch_size: int, ignore_stale_grad: bool = False) -> None:
         """Sum the gradients over devices and workers, and update the parameters; to be called after `backward`.
 
-        batch_size: the gradients are divided by it. ignore_stale_grad: leave parameters alone whose gradient the last
-        backward did not write, rather than raise UserWarning.
+        batch_size: the gradients are divided by it; the job's status counts so many samples. ignore_stale_grad: leave
+        parameters alone whose gradient the last backward did not write, rather than raise UserWarning.
         """
         self._set_rescale_grad(self._scale / batch_size)
         self._prepare()
+        if self._distributed and hasattr(self._kvstore, "count_samples"):
+            self._kvstore.count_samples(int(batch_size))
         self._allreduce_grads()
         self._update(ignore_stale_grad)
 
