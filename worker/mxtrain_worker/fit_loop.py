@@ -158,7 +158,9 @@ class FitLoop:
         while upcoming is not None:
             current = upcoming
             self._step(current, Place(epoch, number))
-            number += 1 + self._passed_rounds.skip(source)
+            number += 1
+            if self._leased is None:  # of leased data the others get more by themselves
+                number += self._passed_rounds.skip(source)
             upcoming = self._fetch(source, Place(epoch, number))
             if upcoming is not None:
                 self.module.prepare(upcoming, sparse_row_id_fn=self.sparse_row_id_fn)
