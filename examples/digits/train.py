@@ -5,8 +5,9 @@
     mxtrain launch -n 2 -s 2 examples/digits/train.py --kvstore dist_sync
     python train.py --data FOLDER            # MNIST's idx files instead of the bundled digits
 
-Every worker trains on its part of the data; worker 0 stores a checkpoint after each epoch and reports at the end.
-`--resume` goes on after the newest checkpoint, with the same result as a run that was never stopped.
+Every worker trains on its part of the data; worker 0 stores a checkpoint after each epoch and reports at the end. SIGTERM
+and Ctrl-C stop the training after a step, with a checkpoint. `--resume` goes on after the newest checkpoint, with the same
+result as a run that was never stopped.
 """
 
 import argparse
@@ -32,10 +33,9 @@ def main() -> None:
     train_data = AugmentedIter(
         part_of(train_set, rank, num_workers), max(1, options.batch_size // num_workers), seed=(options.seed, rank)
     )
-    checkpoint = mx.model.TrainingCheckpoint(options.model_prefix, train_data, rank=rank)
-    begin_epoch = first_epoch(options, checkpoint, store)
-    module = make_module(options, begin_epoch)
-    checkpoint.restore(begin_epoch)
+    checkpoint = mx.model.TrainingCheckpoint(options.model_prefix, train_data, kvstore=store)
+    module = make_module(options, checkpoint)
+    begin_epoch = checkpoint.begin_epoch
     begin = time.perf_counter()
     fit(module, train_data, store or options.kvstore, options, begin_epoch, num_workers, checkpoint.of(module))
     if store:
@@ -70,27 +70,15 @@ def devices_of(options: argparse.Namespace) -> list[mx.Context]:
     return [mx.Context(kind, int(number)) for kind, number in names]
 
 
-def first_epoch(
-    options: argparse.Namespace, checkpoint: mx.model.TrainingCheckpoint, store: "mx.kv.KVStore | None"
-) -> int:
-    """The number of epochs that are done already."""
-    if options.load_epoch is not None:
-        return options.load_epoch
-    newest = checkpoint.newest() if options.resume else 0
-    if store:  # all workers go on where worker 0 does
-        agreed = mx.nd.array([newest])
-        store.broadcast("first_epoch", agreed, out=agreed)
-        newest = int(agreed.asscalar())
-    return newest
-
-
-def make_module(options: argparse.Namespace, begin_epoch: int) -> mx.mod.Module:
+def make_module(options: argparse.Namespace, checkpoint: mx.model.TrainingCheckpoint) -> mx.mod.Module:
     """A new module, or that of a checkpoint with its parameters and optimizer states."""
     context = devices_of(options)
-    if begin_epoch:
-        return mx.mod.Module.load(options.model_prefix, begin_epoch, load_optimizer_states=True, context=context)
+    if options.load_epoch:
+        checkpoint.restore(options.load_epoch)
+        return mx.mod.Module.load(options.model_prefix, options.load_epoch, load_optimizer_states=True, context=context)
     os.makedirs(os.path.dirname(options.model_prefix) or ".", exist_ok=True)
-    return mx.mod.Module(lenet(), context=context)
+    resumed = checkpoint.resume(lenet(), context=context) if options.resume else None
+    return resumed or mx.mod.Module(lenet(), context=context)
 
 
 def fit(
