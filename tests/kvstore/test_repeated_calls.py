@@ -1,6 +1,7 @@
 """Pushes and pulls that repeat those of the round before take a short way; whatever is not as before leaves it."""
 
 import gc
+import threading
 import weakref
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from in_memory_cluster import Cluster
 import mxtrain as mx
 from mxtrain import nd
 from mxtrain.base import ArgumentError, ArgumentTypeError, MXNetError
+from mxtrain_kvstore.distributed import flusher as flusher_module
 from mxtrain_kvstore.distributed.hyper_parameters import HyperParameters
 from mxtrain_kvstore.distributed.kvstore import DistKVStore
 from mxtrain_kvstore.wire import messages as m
@@ -249,3 +251,35 @@ def test_counters_of_bytes_and_rounds() -> None:
     counters = store._client.counters
     assert counters.rounds == 5
     assert counters.bytes_out == counters.bytes_in == 5 * len(KEYS) * 48
+
+
+class Still:
+    """What a flusher sees of a client."""
+
+    def __init__(self) -> None:
+        self.flushed = self.calls = 0
+        self.abandoned: list[int] = []
+        self.wake_flusher = lambda: None
+        self.done = threading.Event()
+
+    def flush_unless_busy(self) -> bool:
+        self.calls += 1
+        self.done.set()
+        return True
+
+
+def test_the_flusher_leaves_alone_what_was_staged_since_a_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Still()
+    sleeps = []
+
+    def sleep(seconds: float) -> None:
+        sleeps.append(client.calls)
+        if len(sleeps) < 4:
+            client.flushed += 1  # the program has waited for something meanwhile
+
+    monkeypatch.setattr(flusher_module, "time", SimpleNamespace(sleep=sleep))
+    flusher = flusher_module.Flusher(client)  # type: ignore[arg-type]
+    client.wake_flusher()
+    assert client.done.wait(10)
+    flusher.stop()
+    assert sleeps[:4] == [0, 0, 0, 0]

@@ -25,7 +25,10 @@ class Flusher:
     def _run(self) -> None:
         while not self._stopping:
             self._wake.wait()
+            flushed = self._client.flushed
             time.sleep(DELAY)
+            if self._client.flushed != flushed and not self._client.abandoned:
+                continue  # what is staged now has come since, and more may follow
             self._wake.clear()
             if not self._client.flush_unless_busy():
                 self._wake.set()

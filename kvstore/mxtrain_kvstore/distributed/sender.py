@@ -19,12 +19,14 @@ class Sender(Conversation):
     """What was staged leaves as slices. Where much is on its way to a server already, they wait for their turn.
 
     What a server has taken it says with every answer. It is asked for that only where something waits, so that nothing
-    is spent otherwise. wake_flusher: called when something is left to be sent, should nobody wait.
+    is spent otherwise. wake_flusher: called when something is left to be sent, should nobody wait. flushed: how often
+    all that was staged has been made slices of.
     """
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.lanes = [Lane(server) for server in range(self.channel.num_servers)]
+        self.flushed = 0
         self.wake_flusher: Callable[[], None] = lambda: None
 
     # ---------------------------------------------------------------- what is staged
@@ -32,6 +34,7 @@ class Sender(Conversation):
     def flush(self) -> None:
         """Send all that is staged or waits: what comes after it overtakes nothing."""
         with self.lock:
+            self.flushed += 1
             for lane in self.lanes:
                 if lane.pending or lane.outgoing:
                     self._close_batches(lane)
@@ -39,6 +42,7 @@ class Sender(Conversation):
 
     def _flush_by_turns(self) -> None:
         """Send what is staged, as far as its turn has come."""
+        self.flushed += 1
         for lane in self.lanes:
             if lane.pending or lane.outgoing:
                 self._flush(lane)
