@@ -5,9 +5,9 @@
     mxtrain launch -n 2 -s 2 examples/digits/train.py --kvstore dist_sync
     python train.py --data FOLDER            # MNIST's idx files instead of the bundled digits
 
-Every worker trains on its part of the data; worker 0 stores a checkpoint after each epoch and reports at the end. SIGTERM
-and Ctrl-C stop the training after a step, with a checkpoint. `--resume` goes on after the newest checkpoint, with the same
-result as a run that was never stopped.
+Every worker trains on its part of the data; worker 0 stores a checkpoint after each epoch and reports at the end.
+SIGTERM and Ctrl-C stop the training after a step, with a checkpoint. `--resume` goes on after the newest checkpoint,
+with the same result as a run that was never stopped.
 """
 
 import argparse
