@@ -41,3 +41,34 @@ def test_a_new_scheduler_knows_the_barriers_of_a_dead_worker_from_the_others() -
     actions = state.register(register(pb.ROLE_WORKER, "new"), 7.5)
     welcomes = [a.message.welcome for a in actions if isinstance(a, Send) and a.message.HasField("welcome")]
     assert [(welcome.rank, welcome.replaces, welcome.released) for welcome in welcomes] == [(0, True, 4)]
+
+
+def test_a_node_that_was_taken_in_by_a_scheduler_that_died_before_it_could_say_so() -> None:
+    """The others know it from the last view; itself it knows nothing, and comes as for the first time."""
+    nodes = [
+        pb.Node(role=role, rank=rank, node=node, state=pb.NODE_STATE_ACTIVE)
+        for role, rank, node in (
+            (pb.ROLE_SERVER, 0, "one"),
+            (pb.ROLE_SERVER, 1, "new"),
+            (pb.ROLE_WORKER, 0, "worker"),
+        )
+    ]
+    shards = [pb.Shard(number=number, primary="one", learner="new") for number in (0, 1)]
+    view = pb.View(epoch=3, nodes=nodes, shards=shards, replicas=1)
+    for comes_first in (True, False):
+        rules = SchedulerRules("job", 1, 2, replace_timeout=5.0, scheduler_timeout=10.0, replicas=1)
+        state = SchedulerState(rules, 0.0)
+        if comes_first:
+            state.register(register(pb.ROLE_SERVER, "new"), 0.5)
+        for role, rank, node in ((pb.ROLE_SERVER, 0, "one"), (pb.ROLE_WORKER, 0, "worker")):
+            request = register(role, node)
+            request.again, request.rank = True, rank
+            request.view.CopyFrom(view)
+            state.register(request, 1.0)
+        actions = [] if comes_first else state.register(register(pb.ROLE_SERVER, "new"), 1.5)
+        for moment in (7.0, 7.25, 7.5):
+            actions += state.tick(moment)
+        told = [a.message for a in actions if isinstance(a, Send) and a.node == "new"]
+        welcomes = [message.welcome for message in told if message.HasField("welcome")]
+        assert [(welcome.rank, welcome.replaces) for welcome in welcomes] == [(1, True)], comes_first
+        assert [shard.learner for shard in state.shards.all] == ["new", "new"]

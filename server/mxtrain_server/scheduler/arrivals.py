@@ -23,6 +23,9 @@ class Arrivals:
     def come(self, request: pb.Register, now: float) -> None:
         """A node has registered for the first time."""
         refusal = self.refusal(request)
+        member = self._job.members.by_node.get(request.node)
+        if member is not None and member.is_active and not refusal and self._job.phase == "running":
+            self._deaths.lose(member, "has not heard that it was taken", now)
         rank = None if refusal else self._rank_for(request)
         if rank is not None:
             self._take_in(request, rank, now)
@@ -34,7 +37,12 @@ class Arrivals:
         job = self._job
         ended = "" if job.phase in ("forming", "gathering", "running") else f"The job has {job.phase}. {job.reason}"
         stopping = f"The job is being stopped. {job.stopping}" if job.stopping else ""
-        return refusal_of(request, job.rules.job, job.members) or ended or stopping
+        return refusal_of(request, job.rules.job, self._is_there(request.node)) or ended or stopping
+
+    def _is_there(self, node: str) -> bool:
+        """Whether a node has a rank, and knows it: a scheduler that dies may have taken it in without telling it."""
+        member = self._job.members.by_node.get(node)
+        return member is not None and member.is_active and node in self._job.streams
 
     def _full(self, request: pb.Register) -> str:
         role, count = ROLE_NAMES[request.role], self._job.members.expected[request.role]
@@ -118,7 +126,7 @@ class Arrivals:
         for request, since in waiting:
             if now - since >= rules.heartbeat_timeout + rules.end_timeout and request.role == pb.ROLE_SERVER:
                 request.preferred_rank = -1  # another has taken the place that it came for: any will do
-            if request.node not in self._job.members.by_node and self._rank_for(request) is not None:
+            if not self._is_there(request.node) and self._rank_for(request) is not None:
                 self.come(request, now)
             elif now - since < rules.heartbeat_timeout + rules.end_timeout:
                 self._waiting.append((request, since))
@@ -128,6 +136,7 @@ class Arrivals:
     def let_wait(self, now: float) -> None:
         """The job runs already: the nodes that have come to form it wait to take others' places."""
         self._waiting += [(fresh, now) for fresh in self._fresh.values()]
+        self._job.streams.difference_update(self._fresh)  # the rank that they were given counts no more
 
     def leave(self, node: str) -> None:
         """A node waits no more."""

@@ -20,7 +20,8 @@ class Deaths:
     def lose(self, member: Member, what: str, now: float) -> None:
         """A node is dead. what: how that shows, for people."""
         job = self._job
-        job.close(member.node)  # one that only hangs would keep its stream open
+        if member.node in job.streams:
+            job.close(member.node)  # one that only hangs would keep its stream open
         if job.phase in ("forming", "gathering") and job.rules.replace_timeout:
             member.state, member.replace_by = pb.NODE_STATE_DEAD, now + job.rules.replace_timeout
             if job.phase == "forming":
