@@ -115,7 +115,8 @@ def test_it_needs_a_store():
 
 
 def test_module_trains_on_it_with_a_small_last_batch():
-    symbol = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=3, name="fc"), name="softmax")
+    layer = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=3, name="fc")
+    symbol = mx.sym.SoftmaxOutput(layer, name="softmax")
     kv = mx.kv.create("local")
     rng = np.random.default_rng(1)
     data = rng.standard_normal((ROWS, 2)).astype(np.float32)
