@@ -131,3 +131,11 @@ def test_a_worker_that_leaves_in_order_returns_its_leases(tmp_path):
         workers = job.of("worker")
         assert numbers_of(workers[1], "batches") == [4]
         assert [numbers_of(node, "counts") for node in (workers[0], workers[2])] == [[3, 3, 180]] * 2, job.report()
+
+
+def test_a_wait_that_lasts_too_long_names_whom_it_is_for(tmp_path):
+    text = script(pause="90 if [kv.rank, batches] == [0, 8] else 0.002", epochs=1)
+    with Job(tmp_path, text, MXTRAIN_KVSTORE_TIMEOUT="8") as job:
+        assert job["worker 1"].process.wait(60) == 1, job.report()
+        words = "for the end of an epoch of the leases 'data': epoch 0 waits for worker 0 (4 of 8 samples done)"
+        assert words in job["worker 1"].text, job.report()
