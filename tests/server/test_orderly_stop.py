@@ -207,3 +207,12 @@ def test_nobody_waits_for_a_new_process_where_one_that_joined_is_killed() -> Non
     assert states[2] == pb.NODE_STATE_LOST
     actions = state.register(register("worker", "d", preferred_rank=2), 3.0)
     assert [a.message.welcome.joins for a in actions if isinstance(a, Send) and a.message.HasField("welcome")] == [True]
+
+
+def test_workers_join_whatever_rank_they_ask_for() -> None:
+    state = training(replace_timeout=60, max_workers=4)
+    for node, wanted in (("c", 3), ("d", 2)):
+        actions = state.register(register("worker", node, preferred_rank=wanted), 2.0)
+        assert [a.message.welcome.joins for a in actions if isinstance(a, Send) and a.message.HasField("welcome")] == [
+            True
+        ]

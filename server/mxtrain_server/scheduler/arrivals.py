@@ -107,6 +107,8 @@ class Arrivals:
     def _may_join(self, request: pb.Register) -> bool:
         """Whether this is one more worker, and not one that shall take the place of another."""
         taken = {member.rank for member in self._job.members.taking_part(request.role)}
+        if request.role == pb.ROLE_WORKER:  # nobody takes the place of one that has joined: its rank says nothing
+            taken &= set(range(self._job.members.expected[request.role]))
         return not (self._job.rules.replace_timeout and request.preferred_rank in taken)
 
     # ---------------------------------------------------------------- without a rank yet
@@ -137,6 +139,10 @@ class Arrivals:
         """The job runs already: the nodes that have come to form it wait to take others' places."""
         self._waiting += [(fresh, now) for fresh in self._fresh.values()]
         self._job.streams.difference_update(self._fresh)  # the rank that they were given counts no more
+
+    def has_other_for(self, member: Member) -> bool:
+        """Whether a new process waits that was started for the rank of a member."""
+        return any((request.role, request.preferred_rank) == (member.role, member.rank) for request, _ in self._waiting)
 
     def leave(self, node: str) -> None:
         """A node waits no more."""
