@@ -293,6 +293,8 @@ class Conversation:
             ) from error
 
     def _handle(self, incoming: Incoming) -> None:
+        if incoming.server in self._moving and type(incoming.message) not in (m.Welcome, m.Refused):
+            return  # meant for the connection before, and perhaps for memory that is not mapped any more: asked again
         handler = self._handlers.get(type(incoming.message))
         if handler is not None:
             handler(incoming)
