@@ -120,7 +120,8 @@ class OrderlyStop:
                 del self._asked[node]
         if self._abort_at is not None and now >= self._abort_at:
             self._abort_at = None
-            rules, late = self._job.rules, [m.name for m in self._taking_part() if m.node not in self._stopped]
+            done = self._steps if self._stop_at is None else self._stopped
+            rules, late = self._job.rules, [m.name for m in self._taking_part() if m.node not in done]
             whom = f": {', '.join(late)} did not come to the last step" if late else ""
             took = f"It was not done within {rules.stop_timeout:g} s (MXTRAIN_STOP_TIMEOUT){whom}."
             self._job.abort(f"The job was to stop in order: {self._job.stopping} {took} {ADVICE}", now)
