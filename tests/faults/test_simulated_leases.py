@@ -33,6 +33,12 @@ def test_nodes_are_cut_off(in_turn):
         check_leases(seed, in_turn, plan=Plan(deaths=3, death_spacing=0.5, cuts=2))
 
 
+@ORDERS
+def test_servers_join(in_turn):
+    for seed in range(300, 305):
+        check_leases(seed, in_turn, lost=seed % 2, plan=Plan(deaths=2, death_spacing=0.5, joins=1))
+
+
 def test_seeds_that_have_found_mistakes():
     """A lost worker that had been in more rounds than those who wait; one whose last report was lost with it."""
     for seed, lost in ((1101, 1), (1107, 1), (1177, 1)):
