@@ -60,6 +60,16 @@ def check_program(name: str, path: str) -> None:
         raise LaunchError(f"The workers' command {name!r} was not found on PATH or may not be executed.")
 
 
+def check_script(command: tuple[str, ...]) -> None:
+    """Find the script of a command that begins with one before anything is started.
+
+    Raises:
+        LaunchError: there is no such file.
+    """
+    if command[0].endswith(".py") and not os.path.isfile(command[0]):
+        raise LaunchError(f"The workers' script {command[0]!r} was not found in {os.getcwd()}.")
+
+
 def share_of_cores(role: str, num_workers: int) -> dict[str, str]:
     """Threads for each process of one machine, so that the workers' matrix products do not fight for cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,9 +4,10 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 
 from mxtrain_deploy.hosts import Host, free_port, is_loopback
-from mxtrain_deploy.job import Job, parse_assignments
+from mxtrain_deploy.job import Job, LaunchError, parse_assignments
 from mxtrain_deploy.options import DEFAULT_RESTARTS, LaunchOptions
 from mxtrain_deploy.output import Screen
 from mxtrain_deploy.processes import TaskProcess
@@ -46,9 +47,16 @@ def cluster_key(addresses: Sequence[str]) -> str:
     """The key by which the processes of a job know each other; empty where all of them talk over loopback.
 
     A key that the environment holds is kept; else each job gets a new one.
+
+    Raises:
+        LaunchError: there is a key, and nothing to encrypt with.
     """
-    given = os.environ.get("MXTRAIN_CLUSTER_KEY", "")
-    return given or ("" if all(map(is_loopback, addresses)) else new_key())
+    key = os.environ.get("MXTRAIN_CLUSTER_KEY", "") or ("" if all(map(is_loopback, addresses)) else new_key())
+    if key and find_spec("cryptography") is None:
+        raise LaunchError(
+            "A job with a cluster key is encrypted. Install what that needs: pip install 'mxtrain[cluster]'."
+        )
+    return key
 
 
 def make_job(options: LaunchOptions, root_uri: str, hosts: Sequence[Host] = ()) -> Job:

@@ -1,9 +1,11 @@
 """What each process of a job is told."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from mxtrain_deploy.environment import check_script
 from mxtrain_deploy.job import Job, LaunchError, make_tasks, parse_assignments
 from mxtrain_deploy.supervised import cluster_key
 
@@ -76,3 +78,21 @@ def test_assignments(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bad_assignment_is_named(text: str, says: str) -> None:
     with pytest.raises(LaunchError, match=says):
         parse_assignments([text], "--env")
+
+
+def test_a_script_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match=r"script 'no-such\.py' was not found in"):
+        check_script(("no-such.py", "--lr", "1"))
+    (tmp_path / "train.py").touch()
+    check_script((str(tmp_path / "train.py"),))
+    check_script(("python", "no-such.py"))
+
+
+def test_a_key_without_a_package_to_encrypt_with_is_told_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MXTRAIN_CLUSTER_KEY", raising=False)
+    monkeypatch.setattr("mxtrain_deploy.supervised.find_spec", lambda name: None)
+    assert cluster_key(["127.0.0.1"]) == ""
+    with pytest.raises(LaunchError, match=r"mxtrain\[cluster\]"):
+        cluster_key(["127.0.0.1", "node1"])

@@ -6,6 +6,7 @@ from functools import partial
 
 from mxtrain_deploy.environment import (
     check_program,
+    check_script,
     inherited_environment,
     search_path,
     share_of_cores,
@@ -25,6 +26,7 @@ def run(options: LaunchOptions) -> int:
         LaunchError: the workers' command does not exist, or a process could not be started.
     """
     path = search_path()
+    check_script(options.command)
     options = replace(options, command=with_interpreter(options.command, sys.executable))
     check_program(options.command[0], path)
     job = make_job(options, options.root_uri or LOOPBACK)

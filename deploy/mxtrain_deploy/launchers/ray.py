@@ -1,6 +1,7 @@
 """Ray: every process under an actor of an existing Ray cluster, which places it and starts it again."""
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +23,8 @@ def run(options: LaunchOptions) -> int:
     Raises:
         LaunchError: the package ray is missing, or there is no cluster.
     """
+    # each line of each process is of interest, however much it is like another's
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     try:
         import ray
     except ImportError as error:
