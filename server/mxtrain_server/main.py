@@ -18,6 +18,7 @@ from mxtrain.base import ArgumentError, MXNetError
 from mxtrain_kvstore import tracing
 from mxtrain_kvstore.network import moved_to
 from mxtrain_kvstore.settings import ClusterSettings, read_settings
+from mxtrain_server.freed_memory import keep_freed_memory
 from mxtrain_server.metrics.exporter import start_exporter
 from mxtrain_server.metrics.server_metrics import ServerMetrics
 from mxtrain_server.parameters.server_state import ServerState
@@ -118,6 +119,7 @@ def run_server(settings: ClusterSettings, controller: Controller | None = None) 
     from mxtrain_server.transport.parameter_service import ParameterService
     from mxtrain_server.transport.segment_memory import segment_memory
 
+    keep_freed_memory()
     name = secrets.token_hex(8)
     service = ParameterService(settings, name)
     client = SchedulerClient(settings, name, service.endpoint)
