@@ -189,6 +189,17 @@ def test_a_new_scheduler_waits_only_while_nodes_come() -> None:
     assert state.phase == "running"
 
 
+def test_a_process_in_place_of_another_says_that_it_is_dead() -> None:
+    view = view_of(running(replace_timeout=20))
+    state = taken_over("ta", view, replace_timeout=20)
+    state.register(register("worker", "c", preferred=1), 10.5)
+    assert state.phase == "gathering", "server 0 is still missing"
+    actions = state.register(register("server", "u", preferred=0), 11.0)
+    assert state.phase == "running"
+    assert {("c", "welcome"), ("u", "welcome")} <= set(sent(actions))
+    assert places(last_view(actions)) == [("t", "", "u"), ("t", "", "u")]
+
+
 def test_where_most_are_missing_a_new_scheduler_waits_longer() -> None:
     state = taken_over("s", view_of(running(replace_timeout=20)), replace_timeout=20)
     state.tick(29.9)

@@ -68,6 +68,7 @@ class SchedulerState:
             self._takeover.come_again(request, now)
         else:
             self._arrivals.come(request, now)
+            self._takeover.look(now)
         return self._take()
 
     def heartbeat(self, node: str, now: float, counters: pb.Counters | None = None) -> list[Action]:

@@ -22,7 +22,8 @@ class Takeover:
 
     Once half of the nodes have come again, and no other has come for a while, those that are missing are taken for dead
     where nothing is lost if they live: servers whose shards others know, workers that can take their place again. All
-    others have the time that a node has which is not heard of.
+    others have the time that a node has which is not heard of. A new process that was started for a missing one's rank
+    says that it is dead: then nothing is waited for.
     """
 
     def __init__(self, job: Job, barriers: Barriers, deaths: Deaths, arrivals: Arrivals) -> None:
@@ -63,8 +64,14 @@ class Takeover:
         active = [member for member in self._job.members.everybody() if member.is_active]
         there = sum(member.node in self._job.streams for member in active)
         self._job.deadline = min(self._latest, now + QUIET) if 2 * there >= len(active) else self._latest
-        if there == len(active):
-            self.gather(now)
+        self.look(now)
+
+    def look(self, now: float) -> None:
+        """Somebody has come: perhaps nobody has to be waited for any more."""
+        if self._job.phase == "gathering" and self._job.epoch:
+            absent = [m for m in self._job.members.everybody() if m.is_active and m.node not in self._job.streams]
+            if all(self._arrivals.has_other_for(member) for member in absent):
+                self.gather(now)
 
     def _refusal(self, request: pb.Register) -> str:
         job = self._job
@@ -126,7 +133,9 @@ class Takeover:
         self._arrivals.let_in(now)
 
     def _can_be_spared(self, member: Member, present: set[str]) -> bool:
-        """Whether nothing is lost if a node is taken for dead and lives."""
+        """Whether nothing is lost if a node is taken for dead and lives, or it is known to be dead."""
+        if self._arrivals.has_other_for(member):
+            return True
         if member.role == pb.ROLE_WORKER:
             return self._job.rules.replace_timeout > 0
         return self._job.shards.can_do_without(member.node, present)
