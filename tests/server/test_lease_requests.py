@@ -174,4 +174,4 @@ def test_tables_are_bounded() -> None:
     for number in range(1, MAX_TABLES):
         ask(state, 0, m.OpenLeases(4, 0, str(number), 10, 5, True, 0, ""))
     ((_, refused),) = ask(state, 0, m.OpenLeases(4, 0, "more", 10, 5, True, 0, ""))
-    assert "at most 64 tables" in refused.reason
+    assert "at most 16 tables" in refused.reason

@@ -140,7 +140,7 @@ class Resume(NamedTuple):
     epoch: int
 
 
-@message(37, request=REQUEST, store=STORE, table=NAME, epoch=Integer(), number=Integer(), round=Integer())
+@message(37, request=REQUEST, store=STORE, table=NAME, epoch=Integer(), number=Integer(), round=Integer(1 << 53))
 class Return(NamedTuple):
     """A worker that has paused pushes again, from the round after `round` of all keys on: it has got lease `number`.
 

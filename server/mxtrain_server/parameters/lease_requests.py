@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mxtrain_server.parameters.server_state import ServerState
 
 #: Most tables of one store.
-MAX_TABLES = 64
+MAX_TABLES = 16
 
 Place = tuple[int, str]
 
