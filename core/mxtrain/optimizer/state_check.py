@@ -13,7 +13,7 @@ from mxtrain.optimizer.base import Optimizer
 
 
 def check_states(
-    optimizer: Optimizer, states: Mapping[Hashable, Any], weight_of: Callable[[Hashable], NDArray | None]
+    optimizer: Optimizer, states: Mapping[Hashable, Any], weight_of: Callable[[Any], NDArray | None]
 ) -> None:
     """Compare states with those that the optimizer makes for the same parameters.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -200,7 +200,7 @@ class DistKVStore(KVStore):
 
     def set_residuals(self, values: Mapping[Key, Sequence[np.ndarray]]) -> None:
         """Go on with what `get_residuals` gave, of any number of servers; see KVStore.set_residuals."""
-        flat = {key: copies[0] for key, copies in values.items()}
+        flat: dict[Hashable, np.ndarray] = {key: copies[0] for key, copies in values.items()}
         residuals.restore(self._client, self._directory.parameters, flat)
 
     # ---------------------------------------------------------------- optimizer
