@@ -4,7 +4,7 @@
     python tests/faults/compose_faults.py --only "pause|cut"   # those whose name has this pattern in it
 
 Each case is a job of its own, of the project's compose file: a private network, encryption, one replica. Heartbeats
-every second; dead after 5 s without one. Columns: outcome; seconds until another container says that it noticed; the
+every second; dead after 8 s without one. Columns: outcome; seconds until another container says that it noticed; the
 longest time in seconds between two steps of a worker after the fault; whether the final weights have the bits of a
 run without a fault. Logs of jobs with a bad outcome stay in the folder that is printed.
 
@@ -13,6 +13,11 @@ run without a fault. Logs of jobs with a bad outcome stay in the folder that is 
 - pause: `docker pause`, and `docker unpause` 20 s later.
 - cut: `docker network disconnect`, and `docker network connect` 10 s later: packets vanish, connections stay half open.
 - moved: the same, but it comes back with another address.
+
+    python tests/faults/compose_faults.py --scale
+
+2 workers become 4 in mid-training and 2 again, by `docker compose up --scale worker=...`; it tells how long each takes,
+and what the workers' steps did meanwhile.
 """
 
 import argparse
@@ -34,7 +39,7 @@ NAME = "mxtrain-faults"
 NETWORK = f"{NAME}_default"
 VICTIMS = ("worker-2", "server-1", "scheduler-1")
 PAUSE, CUT, DOWN = 20.0, 10.0, 3.0
-LIMIT = 240.0
+LIMIT = 400.0
 STEP_OF_FAULT = 150
 KEEP = bool(os.environ.get("KEEP"))
 
@@ -55,7 +60,7 @@ class Project:
             "NUM_WORKERS": str(workers),
             "NUM_SERVERS": "2",
             "PS_HEARTBEAT_INTERVAL": "1",
-            "PS_HEARTBEAT_TIMEOUT": "5",
+            "PS_HEARTBEAT_TIMEOUT": "8",
             "FAULT_FOLDER": str(HERE),
             **env,
         }
@@ -119,7 +124,7 @@ class Project:
         return docker(*words).split()
 
     def wait_for_step(self, number: int) -> None:
-        end = time.monotonic() + 120
+        end = time.monotonic() + LIMIT
         while self.step() < number:
             if time.monotonic() > end or not self.running():
                 raise RuntimeError(f"the job has not come to step {number}:\n{self.report()}")
@@ -140,9 +145,12 @@ class Project:
         pairs = [line.split() for line in states.splitlines()]
         return {name.removeprefix(f"/{NAME}-"): int(code) for name, code in pairs}
 
-    def status(self) -> dict:
-        """What `mxtrain status` says in the scheduler's container."""
-        return json.loads(docker("exec", f"{NAME}-scheduler-1", "mxtrain-entrypoint", "mxtrain", "status", "--json"))
+    def workers(self) -> list[str]:
+        """The states of all workers, as `mxtrain status` says in the scheduler's container; [] where it does not."""
+        words = ("mxtrain-entrypoint", "mxtrain", "status", "--json", "--timeout", "30")
+        said = docker("exec", f"{NAME}-scheduler-1", *words, check=False)
+        nodes = json.loads(said)["nodes"] if said.strip() else []
+        return [node["state"] for node in nodes if node["role"] == "worker"]
 
     def report(self) -> str:
         said = []
@@ -243,6 +251,46 @@ def undisturbed(**env: str) -> str:
         return project.weights()[0]
 
 
+def scale() -> int:
+    """2 workers, then 4, then 2; returns the number of things that are not as they should be."""
+    with Project(2, FAULT_STEPS="700") as project:
+        project.wait_for_step(STEP_OF_FAULT)
+        rows = [_scale_to(project, 4, 0), _scale_to(project, 2, 2)]
+        ended = project.ends(LIMIT)
+        codes, digests = project.codes(), project.weights()
+        good = ended and not any(codes.values()) and len(digests) == 2 and len(set(digests)) == 1
+        if not good:
+            print(f"not as it should be: {codes} {digests}; logs in {project.save()}")
+    print("| workers | after (s) | longest wait between two steps of the first two (s) | state of all workers |")
+    print("|---|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(f"the end: exit codes {codes}, final weights of the first two {'equal' if good else 'DIFFERENT'}")
+    return int(not good)
+
+
+def _scale_to(project: Project, count: int, left: int) -> list[str]:
+    """Scale, wait until as many workers take part and make steps, and 5 s more; a line of the table."""
+    since = time.time()
+    project.compose("up", "-d", "--no-build", "--no-recreate", "--scale", f"worker={count}")
+    end = time.monotonic() + LIMIT
+    while True:
+        states = project.workers()
+        if states.count("active") == count and states.count("finished") == left:
+            break
+        if time.monotonic() > end:
+            raise RuntimeError(f"{count} workers after {LIMIT:.0f} s: {states}; logs in {project.save()}")
+    took = time.time() - since
+    if count > 2:
+        for name in ("worker-3", "worker-4"):
+            while not project.steps(name) and time.monotonic() < end:
+                time.sleep(0.5)
+    time.sleep(5)
+    first = [[t for t, _ in project.steps(name)] for name in ("worker-1", "worker-2")]
+    gaps = [after - before for moments in first for before, after in itertools.pairwise(moments) if after > since]
+    return [str(count), f"{took:.1f}", f"{max(gaps):.1f}", ", ".join(states)]
+
+
 def main(only: str) -> int:
     expected = undisturbed()
     print("| who | what | outcome | detected after (s) | longest wait (s) | bits |\n" + "|---" * 6 + "|", flush=True)
@@ -259,4 +307,6 @@ def main(only: str) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="a pattern of cases")
-    sys.exit(bool(main(parser.parse_args().only)))
+    parser.add_argument("--scale", action="store_true", help="more workers in mid-training, and fewer")
+    options = parser.parse_args()
+    sys.exit(bool(scale() if options.scale else main(options.only)))
