@@ -90,7 +90,7 @@ SETTINGS: tuple[Setting, ...] = (
         "heartbeat_timeout",
         ("MXTRAIN_HEARTBEAT_TIMEOUT", "PS_HEARTBEAT_TIMEOUT"),
         _seconds,
-        20.0,
+        10.0,
         "seconds of silence after which a node is dead (the scheduler's value counts)",
     ),
     Setting(
@@ -197,7 +197,7 @@ class ClusterSettings:
     job: str = "default"
     cluster_key: str | None = None
     heartbeat_interval: float = 2.0
-    heartbeat_timeout: float = 20.0
+    heartbeat_timeout: float = 10.0
     connect_timeout: float = 60.0
     join_timeout: float = 300.0
     barrier_timeout: float = 1800.0

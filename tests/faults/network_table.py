@@ -24,8 +24,8 @@ from hosts import Hosts, why_not
 HOSTS = ("scheduler 0", "server 0", "server 1", "worker 0", "worker 1", "spare")
 STEPS = 60
 FOR_GOOD = 0.0
-#: (PS_HEARTBEAT_INTERVAL, PS_HEARTBEAT_TIMEOUT): by default, and short ones.
-DEFAULT, SHORT = (2, 20), (1, 5)
+#: (PS_HEARTBEAT_INTERVAL, PS_HEARTBEAT_TIMEOUT): long ones, and short ones.
+LONG, SHORT = (2, 20), (1, 5)
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Cut:
 
 
 CASES = [
-    *(Cut(who, 10.0, beats) for beats in (DEFAULT, SHORT) for who in ("worker 1", "server 1", "scheduler 0")),
-    *(Cut(who, FOR_GOOD, beats) for beats in (DEFAULT, SHORT) for who in ("worker 1", "server 1", "scheduler 0")),
+    *(Cut(who, 10.0, beats) for beats in (LONG, SHORT) for who in ("worker 1", "server 1", "scheduler 0")),
+    *(Cut(who, FOR_GOOD, beats) for beats in (LONG, SHORT) for who in ("worker 1", "server 1", "scheduler 0")),
     Cut("worker 1", spare=True),
     Cut("worker 0", spare=True),
     Cut("server 0", spare=True),

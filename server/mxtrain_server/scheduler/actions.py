@@ -48,7 +48,7 @@ class SchedulerRules:
     num_workers: int
     num_servers: int
     heartbeat_interval: float = 2.0
-    heartbeat_timeout: float = 20.0
+    heartbeat_timeout: float = 10.0
     join_timeout: float = 300.0
     barrier_timeout: float = 1800.0
     end_timeout: float = 10.0
