@@ -2,7 +2,8 @@
 
     python tests/faults/fault_table.py                       # every combination
     python tests/faults/fault_table.py --only "server 0"     # those whose name holds these words
-    python tests/faults/fault_table.py --stop 20             # SIGSTOP, and SIGCONT after 20 seconds
+    python tests/faults/fault_table.py --stop 20             # SIGSTOP, and SIGCONT after 20 seconds; dead after 4
+    python tests/faults/fault_table.py --stop 20 --defaults  # the same, dead after 20 seconds as by default
     python tests/faults/fault_table.py --soak 200            # random kills, one after the other, until there were 200
     python tests/faults/fault_table.py --soak 200 --overlap  # whether all has recovered from the last one or not
 
@@ -58,6 +59,7 @@ class Case:
     kind: str = "dist_sync"
     replicas: int = 1
     stop: float = 0.0
+    short: bool = True
 
     @property
     def name(self) -> str:
@@ -170,11 +172,13 @@ def make_job(
         folder,
         lambda rank: train(folder, case, rank, kind, steps, pause),
         prepare=prepare,
-        MXTRAIN_REPLICAS=str(replicas),
-        MXTRAIN_REPLACE_TIMEOUT="60",
-        MXTRAIN_SCHEDULER_TIMEOUT="10",
-        MXNET_KVSTORE_BIGARRAY_BOUND="200",
-        **env,
+        **{
+            "MXTRAIN_REPLICAS": str(replicas),
+            "MXTRAIN_REPLACE_TIMEOUT": "60",
+            "MXTRAIN_SCHEDULER_TIMEOUT": "10",
+            "MXNET_KVSTORE_BIGARRAY_BOUND": "200",
+            **env,
+        },
     )
 
 
@@ -218,7 +222,7 @@ class Row:
 def run_case(case: Case, expected: str, limit: float = 90.0) -> Row:
     """One job in which that happens."""
     folder = Path(tempfile.mkdtemp(prefix="mxtrain-faults-"))
-    env = {"MXTRAIN_HEARTBEAT_INTERVAL": "0.5", "MXTRAIN_HEARTBEAT_TIMEOUT": "4"} if case.stop else {}
+    env = {"MXTRAIN_HEARTBEAT_INTERVAL": "0.5", "MXTRAIN_HEARTBEAT_TIMEOUT": "4"} if case.stop and case.short else {}
     with make_job(folder, case, case.kind, case.replicas, pause=0.02, **env) as job:
 
         def wake() -> None:
@@ -269,14 +273,19 @@ def _goes_on(case: Case, nodes: list[ForkedNode], moment: float) -> float | None
     return max(times) - moment if len(times) == 2 else None
 
 
-def table(only: str, stop: float) -> int:
+def table(only: str, stop: float, short: bool) -> int:
     """Run the cases and print the table as Markdown; returns the number of bad outcomes."""
     victims = [(name,) for name in WHO] + list(TWO)
     kinds, copies, moments = ("dist_sync", "dist_async"), (0, 1), WHEN
     if stop:
         kinds, copies, moments = ("dist_sync",), (1,), ("in push",)
-        victims = victims[: len(WHO)]
-    cases = [Case(*words, stop) for words in itertools.product(victims, moments, kinds, copies)]
+        victims = [
+            *victims[: len(WHO)],
+            ("worker 0", "worker 1"),
+            ("worker 0", "server 1"),
+            ("scheduler 0", "server 1"),
+        ]
+    cases = [Case(*words, stop, short) for words in itertools.product(victims, moments, kinds, copies)]
     expected = undisturbed()
     print(
         "| who | when | mode | replicas | outcome | detected after (s) | goes on after (s) | bits |\n"
@@ -356,7 +365,7 @@ def soak(kills: int, seed: int, seconds: float, overlap: bool, steps: int = 400)
     while count.total() < kills and time.monotonic() - start < seconds:
         folder = Path(tempfile.mkdtemp(prefix="mxtrain-faults-"))
         jobs += 1
-        with make_job(folder, None, "dist_sync", 1, steps, pause=0.05) as job:
+        with make_job(folder, None, "dist_sync", 1, steps, 0.05, MXTRAIN_SCHEDULER_TIMEOUT="60") as job:
             watcher = Watcher(job, folder)
             due, names = [time.time() + chance.uniform(0.5, 3.0)], [chance.choice(job.names)]
 
@@ -396,6 +405,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="cases whose name holds these words")
     parser.add_argument("--stop", type=float, default=0.0, help="SIGSTOP for so many seconds instead of SIGKILL")
+    parser.add_argument("--defaults", action="store_true", help="with --stop: heartbeats as by default")
     parser.add_argument("--soak", type=int, default=0, help="number of random kills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3600.0, help="when the soak ends at the latest")
@@ -403,4 +413,4 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.soak:
         sys.exit(bool(soak(given.soak, given.seed, given.seconds, given.overlap)))
-    sys.exit(bool(table(given.only, given.stop)))
+    sys.exit(bool(table(given.only, given.stop, not given.defaults)))
