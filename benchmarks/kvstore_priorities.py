@@ -11,7 +11,7 @@ import importlib
 import statistics
 import time
 
-from kvstore_dist import run
+from kvstore_dist import add_job_options, run
 from kvstore_payloads import resnet50
 from measure import report
 
@@ -21,9 +21,8 @@ FIRST = 3  # arrays of the first layer: a convolution and its normalization
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--api", choices=["mxtrain", "mxnet"], default="mxtrain")
-    parser.add_argument("--kind", default="dist_sync", help="dist_sync or dist_async")
-    parser.add_argument("--transport", default="tcp", help="auto, shm or tcp; MXNet has tcp only")
-    parser.add_argument("--replicas", type=int, default=0, help="copies on other servers; MXNet has none")
+    add_job_options(parser)
+    parser.set_defaults(transport="tcp")
     parser.add_argument("--rounds", type=int, default=20)
     return run(parser.parse_args(), work)
 
