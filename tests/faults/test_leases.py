@@ -139,3 +139,11 @@ def test_a_wait_that_lasts_too_long_names_whom_it_is_for(tmp_path):
         assert job["worker 1"].process.wait(60) == 1, job.report()
         words = "for the end of an epoch of the leases 'data': epoch 0 waits for worker 0 (4 of 8 samples done)"
         assert words in job["worker 1"].text, job.report()
+
+
+def test_a_worker_that_begins_the_next_epoch_early_leaves_the_rest_to_others(tmp_path):
+    text = script().replace("time.sleep(0.002)", "if kv.rank == 1 and batches % 2: break")
+    with Job(tmp_path, text, workers=3) as job:
+        job.succeed(120)
+        assert [numbers_of(node, "counts") for node in job.of("worker")] == [[3, 3, 180]] * 3, job.report()
+        assert numbers_of(job["worker 1"], "batches") == [5], job.report()
