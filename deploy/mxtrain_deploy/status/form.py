@@ -9,8 +9,10 @@ from google.protobuf.json_format import MessageToDict
 
 from mxtrain_protos import scheduler_pb2 as pb
 
-_COLUMNS = ("node", "state", "shards", "host", "pid", "heard", "rounds", "rounds/s", "bytes/s", "samples/s", "waits")
-_COLUMNS += ("restarts",)
+_COLUMNS = (
+    *("node", "state", "shards", "host", "pid", "heard"),
+    *("rounds", "rounds/s", "bytes/s", "samples/s", "waits", "restarts"),
+)
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
