@@ -71,6 +71,20 @@ def test_everything_is_killed_once(mark: str, tmp_path: Path) -> None:
         assert line.endswith(f"restart {number} of 4.")
 
 
+def test_who_dies_before_it_has_registered_is_started_again_at_once(mark: str, tmp_path: Path) -> None:
+    die = (
+        "import os, signal\nfirst = __file__ + '.first'\n"
+        "if os.environ['DMLC_WORKER_ID'] == '1' and not os.path.exists(first):\n"
+        "    open(first, 'w').close()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    path = tmp_path / "train.py"
+    path.write_text(die + PROLOGUE + training(steps=5))
+    done = run_python(*LAUNCH, str(path), mark=mark, timeout=150)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"worker 1 \(pid \d+\) died: killed by SIGKILL. Started again: worker 1 \(pid \d+\)", done.stderr)
+    assert len(digests(done.stdout)) == 1
+
+
 def test_when_nothing_may_be_replaced_any_more_the_job_ends(mark: str, tmp_path: Path) -> None:
     launcher = start_python(*LAUNCH, "--max-restarts", "1", write(tmp_path, steps=10**6, pause=0.05), mark=mark)
     read_until(launcher, "step 5\n")
