@@ -125,14 +125,9 @@ class CutJob:
         if not self.case.who:
             return None
         victim = self._nodes(self.case.who)[0]
-        signs = (f"pid {victim.pid}", "cannot be reached", "seems to be cut off")
-        seen = [
-            t
-            for node in self.job.nodes
-            if node is not victim
-            for t, text in node.lines
-            if any(s in text for s in signs)
-        ]
+        signs = ("cannot be reached", "seems to be cut off", f"pid {victim.pid}) is dead", f"pid {victim.pid}) is gone")
+        others = [node for node in self.job.nodes if node is not victim]
+        seen = [t for node in others for t, text in node.lines if any(sign in text for sign in signs)]
         late = [t for t in seen if t > self.moment]
         return min(late) - self.moment if late else None
 
