@@ -367,26 +367,29 @@ def soak(kills: int, seed: int, seconds: float, overlap: bool, steps: int = 400)
         jobs += 1
         with make_job(folder, None, "dist_sync", 1, steps, 0.05, MXTRAIN_SCHEDULER_TIMEOUT="60") as job:
             watcher = Watcher(job, folder)
+            killed: set[int] = set()
             due, names = [time.time() + chance.uniform(0.5, 3.0)], [chance.choice(job.names)]
 
-            def perhaps_kill(job=job, due=due, names=names, watcher=watcher, folder=folder) -> None:
+            def perhaps_kill(job=job, killed=killed, due=due, names=names, watcher=watcher, folder=folder) -> None:
                 over = count.total() >= kills or time.monotonic() - start >= seconds
                 if over or time.time() < due[0]:
                     return
                 victim = job.newest(names[0])
                 is_spare = overlap and victim.role != "server"  # what a server knows others must know, too
-                if not is_spare and not watcher.recovered(job, due[0]):
+                is_dying = any(node.code is None and node.pid in killed for node in job.nodes)  # on a busy machine
+                if not is_spare and (is_dying or not watcher.recovered(job, due[0])):
                     return
                 names[0] = chance.choice(job.names)
                 ended = any(node.code is not None for node in job.nodes if node.role == "worker" and node.code == 0)
                 if victim.code is None and not ended:
                     os.kill(victim.pid, signal.SIGKILL)
+                    killed.add(victim.pid)
                     count[victim.name] += 1
                     with (folder / "kills").open("a") as log:
                         log.write(f"{time.time():.3f} {victim.name} pid {victim.pid}\n")
                     due[0] = time.time() + chance.uniform(0.05, 1.5)
 
-            ended = job.run(400, lambda node: True, perhaps_kill)
+            ended = job.run(900, lambda node: True, perhaps_kill)
             watcher.end()
             found = digests(job)
         outcome = "HANGS" if not ended else "equal" if found == {expected} else "DIFFERENT or stopped"
