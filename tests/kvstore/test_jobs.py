@@ -252,3 +252,20 @@ def test_an_exception_in_one_worker_ends_the_job_and_is_named(tmp_path):
         for name in ("worker 0", "server 0", "server 1", "scheduler 0"):
             assert "worker 1 (host" in job[name].text, job.report()
             assert "ValueError: no such luck" in job[name].text
+
+
+MANY_SHARDS = """
+kv = mx.kv.create("dist_sync")
+shapes = [(n + 1,) for n in range(40)]
+kv.init(list(range(40)), [nd.zeros(shape) for shape in shapes])
+for number, shape in enumerate(shapes):
+    kv.push(number, nd.ones(shape) * number)
+    assert (pulled(kv, number, shape) == 2 * number).all()
+"""
+
+
+@pytest.mark.parametrize("transport", ["tcp", "grpc"])
+def test_one_server_holds_many_shards(tmp_path, transport):
+    env = {"MXTRAIN_MAX_SERVERS": "20", "MXTRAIN_KVSTORE_TRANSPORT": transport}
+    with Job(tmp_path, MANY_SHARDS, servers=1, **env) as job:
+        job.succeed(120)

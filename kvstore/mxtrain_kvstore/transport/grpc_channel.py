@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import time
 from typing import Any
 
 import numpy as np
@@ -87,5 +88,8 @@ class GrpcChannel:
 
     def close(self, deliver: bool = True) -> None:
         """Deliver what was sent, within the time for closing, and end the streams."""
+        end = time.monotonic() + (self._close_timeout if deliver else 0.0)
         for stream in self._streams:
-            stream.close(self._close_timeout if deliver else 0.0)
+            stream.finish()
+        for stream in self._streams:
+            stream.close(end - time.monotonic())

@@ -51,7 +51,7 @@ class GrpcStream:
         self._exchange = self._channel.stream_stream(f"/{SERVICE}/{METHOD}", None, None)
         self._changed = threading.Condition()
         self._opening: bytes | None = None
-        self._opened = False
+        self._opened = self._has_sent = False
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._stream = 0
@@ -90,7 +90,7 @@ class GrpcStream:
                 if not self._opened and self._opening is not None:
                     self._opened, data = True, self._opening
                 elif self._unsent:
-                    data = self._unsent.popleft()
+                    self._has_sent, data = True, self._unsent.popleft()
                     self._unsent_bytes -= len(data)
                     self._changed.notify_all()
                 else:
@@ -99,8 +99,7 @@ class GrpcStream:
 
     def _has_request(self, stream: int) -> bool:
         """Whether `_requests` has to do something: send what there is, or end."""
-        waiting = self._opening is not None and (not self._opened or bool(self._unsent))
-        return stream != self._stream or waiting or self._closing.is_set()
+        return stream != self._stream or not self._opened or bool(self._unsent) or self._closing.is_set()
 
     def _run(self) -> None:
         while (call := self._begin()) is not None:
@@ -112,25 +111,28 @@ class GrpcStream:
             self._closing.wait(_PAUSE)
 
     def _begin(self) -> Iterator[bytes] | None:
-        """A new stream, which ends the one before; None where no more are wanted."""
+        """A new stream, which ends the one before, once there is something to open it with; None at the end."""
         with self._changed:
+            self._changed.wait_for(lambda: self._opening is not None or self._closing.is_set())
             if self._closing.is_set():
                 return None
             self._stream += 1
-            self._opened = False
+            self._opened = self._has_sent = False
             self._changed.notify_all()
             metadata = ((NAME_KEY, self._next_name()),)
             self._call = self._exchange(self._requests(self._stream), metadata=metadata, wait_for_ready=True)
             return self._call
 
+    def finish(self) -> None:
+        """Open no more streams, and end this one when what was sent has gone out; returns at once."""
+        with self._changed:
+            self._closing.set()
+            self._changed.notify_all()
+
     def close(self, deliver: float = 0.0) -> None:
         """End the stream. deliver: seconds that what was sent may take to go out."""
-        self._closing.set()
-        with self._changed:
-            self._changed.notify_all()
-            if deliver and self._opened:
-                self._changed.wait_for(lambda: not self._unsent, deliver)
-        if deliver and self._opened:
+        self.finish()
+        if deliver > 0 and (self._unsent or self._has_sent):
             self._thread.join(deliver)
         if self._call is not None:
             self._call.cancel()

@@ -120,6 +120,9 @@ class GrpcListener:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.gather(*(stream.sent() for stream in self._streams.values())), 1.0)
         await self._server.stop(None)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        if rest:
+            await asyncio.wait(rest, timeout=1.0)  # the ends of streams
 
     async def _exchange(self, _: Any, context: grpc.aio.ServicerContext) -> None:
         """The life of one stream."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -86,6 +87,9 @@ class GrpcPlane:
 
     def close(self) -> None:
         """End all streams; what was sent goes out first, within a second."""
+        end = time.monotonic() + 1.0
         for stream in self._servers.values():
-            stream.close(1.0)
+            stream.finish()
+        for stream in self._servers.values():
+            stream.close(end - time.monotonic())
         self._listener.close()
