@@ -11,8 +11,8 @@ from mxtrain_worker.leased_data import LeasedData
 from mxtrain_worker.passed_rounds import PassedRounds
 from mxtrain_worker.recovery import Recovery, join_job
 from mxtrain_worker.sample_counts import count_samples
+from mxtrain_worker.stop_checkpoint import StopCheckpoint, find_checkpoint
 from mxtrain_worker.traced import trace_training
-from mxtrain_worker.training_checkpoint import TrainingCheckpoint
 from mxtrain_worker.training_state import Content, Place, TrainingState
 
 
@@ -54,8 +54,7 @@ class FitLoop:
         trace_training(self.module)
         join_job(self.module)
         self._leased = LeasedData.of(self.module, self.train_data, self._state)
-        saved = [callback for callback in self._epoch_callbacks if isinstance(callback, TrainingCheckpoint)]
-        checkpoint = saved[0] if saved else None
+        checkpoint = find_checkpoint(self._epoch_callbacks)
         self._recovery = Recovery.of(self.module, self._state)
         if self._leased is not None:
             begin_epoch = self._leased.first_epoch(begin_epoch)
@@ -67,7 +66,7 @@ class FitLoop:
         with self._stop:
             self._run(begin_epoch, num_epoch, checkpoint)
 
-    def _make_stop(self, checkpoint: TrainingCheckpoint | None) -> FitStop | None:
+    def _make_stop(self, checkpoint: StopCheckpoint | None) -> FitStop | None:
         """None for a training that nobody can stop in order: it has no checkpoint, and no job around it."""
         if checkpoint is None and not hasattr(getattr(self.module, "_kvstore", None), "stop_agreement"):
             return None
@@ -76,7 +75,7 @@ class FitLoop:
             self._leased.stop_with(stop.before_step)
         return stop
 
-    def _run(self, begin_epoch: int, num_epoch: int, checkpoint: TrainingCheckpoint | None) -> None:
+    def _run(self, begin_epoch: int, num_epoch: int, checkpoint: StopCheckpoint | None) -> None:
         self._take_up(checkpoint)
         for epoch in range(self._place.epoch if self._place else begin_epoch, num_epoch):
             self._run_epoch(epoch)
@@ -85,7 +84,7 @@ class FitLoop:
                 if hasattr(callback, "at_boundary"):
                     callback.at_boundary(epoch + 1, self._stop.num_steps if self._stop else 0)
 
-    def _take_up(self, checkpoint: TrainingCheckpoint | None) -> None:
+    def _take_up(self, checkpoint: StopCheckpoint | None) -> None:
         """Go where a dead worker was, or where a checkpoint was written: to the beginning of that epoch first."""
         taken_up = None if self._recovery is None else self._recovery.take_up()
         replaces = taken_up is not None

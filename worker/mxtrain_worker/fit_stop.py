@@ -8,7 +8,7 @@ from mxtrain.base import MXNetError
 from mxtrain_worker.last_step import LastStep
 from mxtrain_worker.leased_data import LeasedData
 from mxtrain_worker.orderly_stop import OrderlyStop
-from mxtrain_worker.training_checkpoint import TrainingCheckpoint
+from mxtrain_worker.stop_checkpoint import StopCheckpoint
 from mxtrain_worker.training_state import Content, Place, TrainingState
 
 _log = logging.getLogger("mxtrain")
@@ -24,7 +24,7 @@ class FitStop:
         self,
         module: Any,
         state: TrainingState,
-        checkpoint: TrainingCheckpoint | None,
+        checkpoint: StopCheckpoint | None,
         leased: LeasedData | None = None,
     ) -> None:
         self._kvstore: Any = getattr(module, "_kvstore", None)
