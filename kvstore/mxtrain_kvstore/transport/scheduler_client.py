@@ -27,9 +27,10 @@ _log = logging.getLogger(__name__)
 
 #: Version of the control plane's protocol.
 PROTOCOL = 3
-#: Seconds between attempts to reach a scheduler again, and that one attempt takes at most.
+#: Seconds between attempts to reach a scheduler again, and that one attempt takes at most: at first, and when they fail
+#: and more time has passed; on a machine that is very busy a handshake takes longer.
 _RECONNECT_PAUSE = 0.25
-_RECONNECT_TRY = 2.0
+_RECONNECT_TRY, _RECONNECT_LONG_TRY = 2.0, 10.0
 
 
 class SchedulerClient:
@@ -283,9 +284,12 @@ class SchedulerClient:
         end = time.monotonic() + timeout
         while time.monotonic() < end and not self._closing.wait(_RECONNECT_PAUSE):
             channel = self._make_channel()
+            ready = grpc.channel_ready_future(channel)
+            waited = timeout - (end - time.monotonic())
             try:
-                grpc.channel_ready_future(channel).result(_RECONNECT_TRY)
+                ready.result(min(max(_RECONNECT_TRY, waited / 2), _RECONNECT_LONG_TRY))
             except grpc.FutureTimeoutError:
+                ready.cancel()
                 channel.close()
                 continue
             if self._channel is not None:
