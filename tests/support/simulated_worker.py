@@ -122,7 +122,7 @@ class Worker:
         self.channel = Channel(self.world, self.process, [route.endpoint for route in self._found.primaries])
         client = RowClient(self.channel, rank, 800.0, lambda: None, self._routes)
         client.greet(lambda shard, epoch: m.Hello(m.PROTOCOL, "job", name, rank, shard, epoch), 800.0)
-        client.ask_all(m.OpenStore, 0, "sync")
+        self.open_store(client)
         directory = Directory(client, 0, BIGARRAY)
         directory.add(list(SHAPES), [np.ones(shape, np.float32) for shape in SHAPES.values()])
         for key, parameter in directory.parameters.items():
@@ -130,6 +130,12 @@ class Worker:
         self.directory = directory
         self.world.after(0.0, self.go_on)
         self._remind(0)
+
+    def open_store(self, client: RowClient) -> None:
+        client.ask_all(m.OpenStore, 0, "sync")
+
+    def gradient(self, key: str) -> np.ndarray:
+        return gradient(self.weights[key], self.process.rank, self.round)
 
     def waiting(self) -> list[str]:
         return [] if self.directory is None else [str(k) for k, p in self.directory.parameters.items() if p.awaiting]
@@ -154,7 +160,7 @@ class Worker:
             return
         self.round += 1
         for key, parameter in self.directory.parameters.items():
-            client.push(parameter, [gradient(self.weights[key], self.process.rank, self.round)])
+            client.push(parameter, [self.gradient(str(key))])
             client.pull(parameter, [self.weights[key]])
         client.flush()
         self._remind(self.round)
