@@ -72,12 +72,13 @@ def test_a_clock_jumps(tmp_path, roles):
 
 
 def test_a_scheduler_is_replaced_after_the_clock_has_jumped(tmp_path):
-    """A connection that is opened anew looks at certificates, which hold from 2020 to 2120."""
+    """A connection that is opened anew looks at certificates, which hold from 2020 to 2120.
+
+    Not for workers: where only Python's clock is set, gRPC's Python half and its core disagree about deadlines.
+    """
     expected = undisturbed(tmp_path)
     script = training(pause=0.1)
-    with JumpyJob(
-        tmp_path, ("scheduler", "server", "worker"), script, MXTRAIN_CLUSTER_KEY="a key for this test"
-    ) as job:
+    with JumpyJob(tmp_path, ("scheduler", "server"), script, MXTRAIN_CLUSTER_KEY="a key for this test") as job:
         job["worker 0"].says("step 5", 120)
         job.clock.write_text("-400d")
         dead = job["scheduler 0"]
