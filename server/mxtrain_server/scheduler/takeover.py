@@ -13,7 +13,7 @@ from mxtrain_server.scheduler.members import Member
 _GIVEN_UP = "Expected: a node of the view. Received: one that was given up as dead while it could not be reached."
 
 #: Seconds in which no other node has come again, after which the job goes on without those that can be done without for
-#: a while. A node tries to reach a new scheduler every 2.25 s (see SchedulerClient).
+#: a while. A node that lives tries to reach a new scheduler about once a second (see SchedulerClient).
 QUIET = 2.5
 
 
