@@ -99,7 +99,8 @@ class SchedulerService:
                 return
             self._queues[node].put_nowait(None)  # a connection that the node has left, which we have not heard of yet
         answers = self._queues[node] = asyncio.Queue()
-        reader = asyncio.create_task(self._read(node, requests, answers))
+        reader = asyncio.create_task(self._read(node, requests))
+        reader.add_done_callback(partial(self._reading_ended, node, answers))
         try:
             self.carry_out(self.state.register(first.register, time.monotonic()))
             while (answer := await answers.get()) is not None:
@@ -111,16 +112,18 @@ class SchedulerService:
                 self._notice_sleep()
                 self.carry_out(self.state.disconnected(node, time.monotonic()))
 
-    async def _read(
-        self,
-        node: str,
-        requests: AsyncIterator[pb.NodeMessage | None],
-        answers: asyncio.Queue[pb.SchedulerMessage | None],
-    ) -> None:
-        """Take a node's messages until its stream ends, then end our side of it."""
-        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.CancelledError):
+    async def _read(self, node: str, requests: AsyncIterator[pb.NodeMessage | None]) -> None:
+        """Take a node's messages until its stream ends."""
+        with contextlib.suppress(grpc.aio.AioRpcError):
             async for message in requests:
                 self.carry_out(self._take(node, message, time.monotonic()))
+
+    def _reading_ended(
+        self, node: str, answers: asyncio.Queue[pb.SchedulerMessage | None], reader: asyncio.Task[None]
+    ) -> None:
+        """A node's stream has ended, or a mistake of ours ends it; so does our side of it."""
+        if not reader.cancelled() and reader.exception() is not None:
+            _log.error("scheduler: what node %s said was not carried out", node, exc_info=reader.exception())
         answers.put_nowait(None)
 
     def _take(self, node: str, message: pb.NodeMessage | None, now: float) -> list[Action]:
