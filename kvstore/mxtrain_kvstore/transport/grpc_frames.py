@@ -33,8 +33,6 @@ def stream_options(alive: float) -> tuple[tuple[str, int], ...]:
         ("grpc.keepalive_time_ms", period),
         ("grpc.keepalive_timeout_ms", period),
         ("grpc.http2.max_ping_strikes", 0),
-        ("grpc.initial_reconnect_backoff_ms", 250),
-        ("grpc.max_reconnect_backoff_ms", 1000),
     )
 
 

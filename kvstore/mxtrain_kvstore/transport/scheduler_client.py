@@ -31,8 +31,6 @@ PROTOCOL = 3
 #: and more time has passed; on a machine that is very busy a handshake takes longer.
 _RECONNECT_PAUSE = 0.25
 _RECONNECT_TRY, _RECONNECT_LONG_TRY = 2.0, 10.0
-#: Within one attempt: a new scheduler waits only a few seconds for nodes that have not come.
-_SOON_AGAIN = (("grpc.initial_reconnect_backoff_ms", 250), ("grpc.max_reconnect_backoff_ms", 1000))
 
 
 class SchedulerClient:
@@ -190,8 +188,7 @@ class SchedulerClient:
 
     def _make_channel(self) -> grpc.Channel:
         settings = self.settings
-        options = (*_keepalive(settings.heartbeat_timeout), *_SOON_AGAIN)
-        return open_channel(settings.scheduler_address, settings.cluster_key, options)
+        return open_channel(settings.scheduler_address, settings.cluster_key, _keepalive(settings.heartbeat_timeout))
 
     def _silence(self) -> MXNetError:
         return MXNetError(
