@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import ArgumentError, ArgumentTypeError
-from mxtrain.io.data_iter import DataIter
 from mxtrain.io.description import DataBatch, DataDesc
+from mxtrain.io.row_iter import RowIter
 from mxtrain.io.sources import named_sources, num_rows, rows_at
 from mxtrain.ndarray import NDArray
 
@@ -19,7 +19,7 @@ _TURNS = 16
 _MOST_BATCHES = 32
 
 
-class LeasedIter(DataIter):
+class LeasedIter(RowIter):
     """Batches of the rows of arrays, of which each worker of a job gets as many as it can take, and nobody another's.
 
     kvstore: the store that the training uses. data, label, data_name, label_name, layout: as for NDArrayIter; every
@@ -83,21 +83,6 @@ class LeasedIter(DataIter):
     def epoch(self) -> int:
         """The epoch whose batches come; a worker that joins a job finds it to be the job's."""
         return int(self.leases.epoch)
-
-    @property
-    def provide_data(self) -> list[DataDesc]:
-        """Descriptions of the data."""
-        return self._describe(self.data)
-
-    @property
-    def provide_label(self) -> list[DataDesc]:
-        """Descriptions of the labels."""
-        return self._describe(self.label)
-
-    def _describe(self, sources: list[tuple[str, Any]]) -> list[DataDesc]:
-        return [
-            DataDesc(name, (self.batch_size, *source.shape[1:]), source.dtype, self.layout) for name, source in sources
-        ]
 
     # ---------------------------------------------------------------- epochs
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mxtrain.base import ArgumentError
-from mxtrain.io.data_iter import DataIter
-from mxtrain.io.description import DataBatch, DataDesc
+from mxtrain.io.description import DataBatch
+from mxtrain.io.row_iter import RowIter
 from mxtrain.io.sources import Source, named_sources, num_rows, rows_at, rows_between
 from mxtrain.ndarray import NDArray
 from mxtrain.ndarray.sparse_array import CSRNDArray
@@ -17,7 +17,7 @@ from mxtrain.ndarray.sparse_array import CSRNDArray
 _HANDLES = ("pad", "discard", "roll_over")
 
 
-class NDArrayIter(DataIter):
+class NDArrayIter(RowIter):
     """Batches of the rows of arrays.
 
     data, label: an NDArray, a NumPy array, a matrix of scipy.sparse or an h5py data set; a list of them; or a
@@ -67,21 +67,6 @@ class NDArrayIter(DataIter):
         #: numbers of the rows that the last epoch left for this one
         self._rolled: np.ndarray | None = None
         self.reset()
-
-    @property
-    def provide_data(self) -> list[DataDesc]:
-        """Descriptions of the data."""
-        return self._describe(self.data)
-
-    @property
-    def provide_label(self) -> list[DataDesc]:
-        """Descriptions of the labels."""
-        return self._describe(self.label)
-
-    def _describe(self, sources: list[tuple[str, Source]]) -> list[DataDesc]:
-        return [
-            DataDesc(name, (self.batch_size, *source.shape[1:]), source.dtype, self.layout) for name, source in sources
-        ]
 
     def hard_reset(self) -> None:
         """Starts again from the first row, and forgets what the last epoch left over."""
