@@ -26,6 +26,7 @@ MISSING = _missing()
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.fault,
+    pytest.mark.slow,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(bool(MISSING), reason=f"needs a Docker engine with compose: {MISSING}"),
 ]

@@ -9,14 +9,15 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
 SCRIPT = str(Path(__file__).parent / "fault_table.py")
 
 
+SLOW = ["worker 0 and server 1, in push", "scheduler 0 and server 0, in barrier", "server 1, in update"]
+
+
 @pytest.mark.parametrize(
     "cells",
     [
-        "worker 0 and server 1, in push",
         "worker 0 and worker 1, in pull",
-        "scheduler 0 and server 0, in barrier",
         "server 0 and server 1, in push",
-        "server 1, in update",
+        *(pytest.param(cells, marks=pytest.mark.slow) for cells in SLOW),
     ],
 )
 def test_cells(cells: str) -> None:

@@ -14,16 +14,21 @@ pytestmark = [
 SCRIPT = str(Path(__file__).parent / "network_table.py")
 
 
+SLOW = [
+    "worker 1 cut off 10 s, dead after 5 s",
+    "worker 1 cut off for good, dead after 5 s",
+    "scheduler 0 cut off for good, dead after 5 s",
+    "worker 0 cut off for good, another in its place",
+    "1% of packets lost",
+]
+
+
 @pytest.mark.parametrize(
     "cell",
     [
-        "worker 1 cut off 10 s, dead after 5 s",
         "scheduler 0 cut off 10 s, dead after 5 s",
-        "worker 1 cut off for good, dead after 5 s",
         "server 1 cut off for good, dead after 5 s",
-        "scheduler 0 cut off for good, dead after 5 s",
-        "worker 0 cut off for good, another in its place",
-        "1% of packets lost",
+        *(pytest.param(cell, marks=pytest.mark.slow) for cell in SLOW),
     ],
 )
 def test_cells(cell: str) -> None:
