@@ -68,9 +68,9 @@ def test_a_stopped_worker_is_named_while_it_is_stopped(tmp_path: Path) -> None:
         pid = job.send("worker 1", signal.SIGSTOP)
         try:
             wait_for("the silent worker", lambda: (1, host) in late(job.port), 60)
+            job["scheduler 0"].says(f"worker 1 (host {host}, pid {pid}) is late: ")
         finally:
             job.send("worker 1", signal.SIGCONT)
-        job["scheduler 0"].says(f"worker 1 (host {host}, pid {pid}) is late: ")
         stop.touch()
         job.succeed(120)
 
