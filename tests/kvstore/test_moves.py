@@ -27,6 +27,7 @@ def pass_time(cluster: Cluster) -> None:
         cluster.carry_out(name, node.tick())
     for client in cluster.clients:
         client.flush_unless_busy()
+        client._remind()
         for incoming in client.channel.receive(0.0):
             client._take(incoming)
 
