@@ -92,7 +92,7 @@ def test_prometheus_scrapes_a_job(tmp_path: Path) -> None:
 
             values = wait_for("rounds of all nodes", rounds, 150)
             assert set(values) == {"server 0", "server 1", "worker 0", "worker 1"}
-            assert [r["value"][1] for r in query(port, "up")] == ["1"] * 3
+            wait_for("all targets", lambda: [r["value"][1] for r in query(port, "up")] == ["1"] * 3, 60)
             time.sleep(2)
             dashboard = json.loads((REPOSITORY / "deploy" / "grafana" / "mxtrain.json").read_text())
             asked = {target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())}
