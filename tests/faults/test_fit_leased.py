@@ -1,24 +1,14 @@
 """`Module.fit` on leased data: uneven epochs, a worker that is killed and replaced to the bit, one that joins."""
 
 import pytest
+from fit_scripts import BEGINNING
 from job import Job
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(240)]
 
-FIT = """
-import hashlib, os, signal
-die_at, who = {die_at}, {who}
-again = os.environ.get("MXTRAIN_TEST_LIFE", "1") != "1"
-kv = mx.kv.create("dist_sync")
-mx.random.seed(5 + kv.rank)
-np.random.seed(7 + kv.rank)
-x = mx.sym.Variable("data")
-x = mx.sym.FullyConnected(x, num_hidden=16, name="fc1")
-x = mx.sym.BatchNorm(x, name="bn", fix_gamma=False)
-x = mx.sym.Dropout(mx.sym.Activation(x, act_type="relu"), p=0.5)
-x = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x, num_hidden=3, name="fc2"), name="softmax")
-rng = np.random.RandomState(3)
-data, label = rng.randn(44, 8).astype("float32"), rng.randint(0, 3, 44).astype("float32")
+FIT = (
+    BEGINNING
+    + """data, label = rng.randn(44, 8).astype("float32"), rng.randint(0, 3, 44).astype("float32")
 train = mx.io.LeasedIter(kv, data, label, batch_size=4, shuffle=True, seed=2, lease_batches=1)
 
 def die(*where):
@@ -49,6 +39,7 @@ for name, values in (("weights", args), ("aux", aux)):
     digest = hashlib.sha256(b"".join(values[key].asnumpy().tobytes() for key in sorted(values))).hexdigest()
     print(name, digest, flush=True)
 """
+)
 
 
 def digests(job: Job, dead=None) -> dict[str, list[str]]:

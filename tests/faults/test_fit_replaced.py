@@ -1,24 +1,14 @@
 """A worker is killed in `Module.fit`: its replacement goes on at the same batch, and no bit differs."""
 
 import pytest
+from fit_scripts import BEGINNING
 from job import Job
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(240)]
 
-FIT = """
-import hashlib, os, signal
-die_at, who = {die_at}, {who}
-again = os.environ.get("MXTRAIN_TEST_LIFE", "1") != "1"
-kv = mx.kv.create("dist_sync")
-mx.random.seed(5 + kv.rank)
-np.random.seed(7 + kv.rank)
-x = mx.sym.Variable("data")
-x = mx.sym.FullyConnected(x, num_hidden=16, name="fc1")
-x = mx.sym.BatchNorm(x, name="bn", fix_gamma=False)
-x = mx.sym.Dropout(mx.sym.Activation(x, act_type="relu"), p=0.5)
-x = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x, num_hidden=3, name="fc2"), name="softmax")
-rng = np.random.RandomState(3)
-data, label = rng.randn(40, 8).astype("float32"), rng.randint(0, 3, 40).astype("float32")
+FIT = (
+    BEGINNING
+    + """data, label = rng.randn(40, 8).astype("float32"), rng.randint(0, 3, 40).astype("float32")
 train = mx.io.NDArrayIter(data[kv.rank::2], label[kv.rank::2], batch_size=4, shuffle=True)
 steps = 0
 
@@ -39,6 +29,7 @@ args, aux = module.get_params()
 both = {{**args, **aux}}
 print("weights", hashlib.sha256(b"".join(both[name].asnumpy().tobytes() for name in sorted(both))).hexdigest())
 """
+)
 
 
 def digests(job: Job, dead=None) -> dict[str, str]:
